@@ -1,0 +1,44 @@
+import { setTimeout as sleepFor } from 'node:timers/promises';
+
+import type { GantryError } from './errors.js';
+import { cancelled, codeOf, deadlineExceeded } from './errors.js';
+
+/** The error that an aborted signal stands for: a deadline, or the caller going away. */
+export function abortReason(signal: AbortSignal | undefined): GantryError {
+  const reason: unknown = signal?.reason;
+  if (codeOf(reason) !== undefined) return reason as GantryError;
+  if (isNamed(reason, 'TimeoutError')) return deadlineExceeded('the deadline passed', reason);
+  return cancelled('the call was cancelled', reason);
+}
+
+/** Throws what {@link abortReason} says if the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortReason(signal);
+}
+
+/** Settles as the promise does, or rejects when the signal fires first; the work itself goes on. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const forget = (): void => signal.removeEventListener('abort', onAbort);
+    promise.then(resolve, reject).finally(forget);
+  });
+}
+
+/** Waits `ms` milliseconds, or rejects when the signal fires. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  await abortable(sleepFor(ms, undefined, { ref: true }), signal);
+}
+
+/** A signal that fires at the first of its parts: the caller's signal and a deadline in milliseconds. */
+export function withDeadline(ms: number, signal?: AbortSignal): AbortSignal {
+  const deadline = AbortSignal.timeout(ms);
+  return signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+}
+
+function isNamed(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && 'name' in value && value.name === name;
+}

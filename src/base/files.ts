@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import { dataLoss, errnoOf } from './errors.js';
+
+export interface WriteOptions {
+  /** Sync the file and its directory, for what must survive a power cut; otherwise only a crash is survived. */
+  readonly fsync?: boolean;
+  readonly mode?: number;
+}
+
+/**
+ * Writes a file so that a reader, a crash and a full disk see the old content or the new, never a part: a temporary
+ * file beside it is renamed over it.
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions = {},
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const file = await open(temporary, 'wx', options.mode ?? 0o600);
+    try {
+      await file.writeFile(data);
+      if (options.fsync) await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  if (options.fsync) await syncDirectory(dirname(path));
+}
+
+/** Makes the names in a directory survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    await handle.sync();
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** A file's text, or undefined if it does not exist. */
+export async function readIfExists(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Writes `value` as JSON with its format's version, so that a later release can tell what it reads. */
+export async function writeJson(path: string, version: number, value: object, options?: WriteOptions): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify({ version, ...value })}\n`, options);
+}
+
+/**
+ * Reads what {@link writeJson} wrote. The shape beyond "an object of this version" is the caller's to check.
+ * @throws data-loss naming the file if it is not such JSON; ENOENT as it is.
+ */
+export async function readJson(path: string, version: number): Promise<Record<string, unknown>> {
+  const text = await readFile(path, 'utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw dataLoss(`${path} is not JSON`, error);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw dataLoss(`${path} holds no object`);
+  const found = 'version' in value ? value.version : undefined;
+  if (found !== version) throw dataLoss(`${path} has version ${String(found)}, not ${version}`);
+  return value as Record<string, unknown>;
+}
+
+/** Makes a directory and its parents; an existing one is fine. */
+export async function ensureDirectory(path: string, mode = 0o700): Promise<void> {
+  await mkdir(path, { recursive: true, mode });
+}
+
+/** Removes a file or tree; nothing there is fine. Never call it on a path that may hold a mount. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

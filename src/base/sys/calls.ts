@@ -1,0 +1,227 @@
+import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+
+import {
+  check,
+  libcLsetxattr,
+  libcMknod,
+  libcMount,
+  libcSetns,
+  libcSyncfs,
+  libcUmount2,
+  libcUnshare,
+  raw,
+} from './libc.js';
+
+/**
+ * Synchronous system calls. The ones on mounts and namespaces can block or change the calling thread: outside
+ * the system-call worker use the asynchronous functions of `sys.ts`.
+ */
+
+export const MS = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  REMOUNT: 32,
+  BIND: 4096,
+  REC: 16384,
+  PRIVATE: 1 << 18,
+} as const;
+
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+const CLONE_NEWNET = 0x40000000;
+const O_PATH = 0o10000000;
+
+export interface MountRequest {
+  readonly source: string;
+  readonly target: string;
+  readonly type?: string;
+  readonly flags?: number;
+  readonly data?: string;
+}
+
+/** mount(2). */
+export function mountSync({ source, target, type, flags = 0, data }: MountRequest): void {
+  const result = libcMount(source, target, type ?? null, flags, data ?? null) as number;
+  check(result, 'mount', `${type ?? 'bind'} ${source} on ${target}`);
+}
+
+/** Unmounts everything stacked on `target`; nothing mounted or no such path is fine. */
+export function unmountSync(target: string, options: { detach?: boolean } = {}): void {
+  const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0);
+  for (;;) {
+    try {
+      check(libcUmount2(target, flags) as number, 'umount2', target);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === 'EINVAL' || code === 'ENOENT' || code === 'ENOTDIR') return;
+      throw error;
+    }
+  }
+}
+
+export interface OverlayRequest {
+  /** Top layer first, as overlayfs has it. At least one. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  readonly target: string;
+  /** Skip syncing the upper layer, which a container never needs after a power cut. */
+  readonly volatile?: boolean;
+}
+
+/** Mounts an overlay: by `lowerdir+` (kernel 6.8 and later: any number of layers), else by one page of options. */
+export function mountOverlaySync(request: OverlayRequest): void {
+  try {
+    mountOverlayByConfig(request);
+  } catch (error) {
+    const { code, syscall } = error as { code?: string; syscall?: string };
+    const unknownOption = code === 'EINVAL' && syscall === 'fsconfig lowerdir+';
+    if (code !== 'ENOSYS' && !unknownOption) throw error;
+    mountOverlayByData(request);
+  }
+}
+
+function mountOverlayByConfig({ lower, upper, work, target, volatile }: OverlayRequest): void {
+  const SET_FLAG = 0;
+  const SET_STRING = 1;
+  const CREATE = 6;
+  const fs = check(raw.fsopen('overlay', 1), 'fsopen', 'overlay');
+  try {
+    const set = (key: string, value: string): void => {
+      check(raw.fsconfig(fs, SET_STRING, key, value), `fsconfig ${key}`, value);
+    };
+    for (const dir of lower) set('lowerdir+', dir);
+    set('upperdir', upper);
+    set('workdir', work);
+    if (volatile) check(raw.fsconfig(fs, SET_FLAG, 'volatile', null), 'fsconfig volatile', target);
+    check(raw.fsconfig(fs, CREATE, null, null), 'fsconfig create', `overlay for ${target}`);
+    const mounted = check(raw.fsmount(fs, 1), 'fsmount', target);
+    try {
+      check(raw.moveMount(mounted, target, 4), 'move_mount', target);
+    } finally {
+      raw.close(mounted);
+    }
+  } finally {
+    raw.close(fs);
+  }
+}
+
+function mountOverlayByData({ lower, upper, work, target, volatile }: OverlayRequest): void {
+  const data = `lowerdir=${lower.join(':')},upperdir=${upper},workdir=${work}${volatile ? ',volatile' : ''}`;
+  mountSync({ source: 'overlay', target, type: 'overlay', data });
+}
+
+/** Makes a network namespace and pins it by a bind mount on the existing file `path`; the thread stays in its own. */
+export function createNetnsSync(path: string): void {
+  inOwnNetns(() => {
+    check(libcUnshare(CLONE_NEWNET) as number, 'unshare', 'network namespace');
+    mountSync({ source: '/proc/thread-self/ns/net', target: path, flags: MS.BIND });
+  });
+}
+
+/** Writes files (sysctls: absolute paths below /proc/sys/net) as seen from the namespace pinned at `netns`. */
+export function writeInNetnsSync(netns: string, files: readonly (readonly [path: string, value: string])[]): void {
+  const fd = openSync(netns, 'r');
+  try {
+    inOwnNetns(() => {
+      check(libcSetns(fd, CLONE_NEWNET) as number, 'setns', netns);
+      for (const [path, value] of files) writeFileSync(path, value, { flag: 'r+' });
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Runs `fn`, which may change the thread's network namespace, and goes back; a thread that cannot is no use. */
+function inOwnNetns(fn: () => void): void {
+  const home = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    fn();
+  } finally {
+    if ((libcSetns(home, CLONE_NEWNET) as number) !== 0) process.abort();
+    closeSync(home);
+  }
+}
+
+/**
+ * Reads a regular file below `root`, resolving symbolic links as if `root` were `/`, so that a hostile image cannot
+ * point outside. Undefined if there is none. At most `limit` bytes are read.
+ */
+export function readInRootSync(root: string, path: string, limit: number): Buffer | undefined {
+  const directory = openSync(root, O_PATH);
+  try {
+    return readBelow(directory, path, limit);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function readBelow(directory: number, path: string, limit: number): Buffer | undefined {
+  const O_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+  const IN_ROOT_NO_MAGICLINKS = 0x10 | 0x02;
+  // struct open_how { u64 flags, mode, resolve }
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(O_NONBLOCK_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(IN_ROOT_NO_MAGICLINKS), 16);
+  const fd = check(raw.openat2(directory, path, how), 'openat2', path);
+  try {
+    if (!fstatSync(fd).isFile()) return undefined;
+    const buffer = Buffer.alloc(limit);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < limit; length += got)
+      got = readSync(fd, buffer, length, limit - length, null);
+    return buffer.subarray(0, length);
+  } finally {
+    raw.close(fd);
+  }
+}
+
+/** A descriptor that stands for the process, never for a later one with the same number. */
+export function pidfdOpenSync(pid: number): number {
+  return check(raw.pidfdOpen(pid), 'pidfd_open', String(pid));
+}
+
+/** Sends a signal to the process; false if it has ended. */
+export function pidfdSignalSync(fd: number, signal: NodeJS.Signals | number): boolean {
+  const number = typeof signal === 'number' ? signal : constants.signals[signal];
+  try {
+    check(raw.pidfdSignal(fd, number), 'pidfd_send_signal', String(signal));
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Sets an extended attribute on the path itself, not on what a link points to. */
+export function lsetxattrSync(path: string, name: string, value: Uint8Array): void {
+  check(libcLsetxattr(path, name, value, value.length, 0) as number, 'lsetxattr', `${name} on ${path}`);
+}
+
+/** Makes a device node, fifo or socket; `mode` has the file type. */
+export function mknodSync(path: string, mode: number, device: { major: number; minor: number }): void {
+  const { major, minor } = device;
+  const encoded =
+    (BigInt(minor) & 0xffn) |
+    ((BigInt(major) & 0xfffn) << 8n) |
+    ((BigInt(minor) & ~0xffn) << 12n) |
+    ((BigInt(major) & ~0xfffn) << 32n);
+  check(libcMknod(path, mode, encoded) as number, 'mknod', path);
+}
+
+/** Writes everything of the file system that holds `path` to the disk. */
+export function syncFileSystemSync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    check(libcSyncfs(fd) as number, 'syncfs', path);
+  } finally {
+    closeSync(fd);
+  }
+}

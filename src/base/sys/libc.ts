@@ -1,0 +1,78 @@
+import { constants } from 'node:os';
+
+import koffi from 'koffi';
+
+/**
+ * libc and raw system calls that Node lacks. Numbers from 424 on are the same on every architecture. A wrong
+ * declaration can crash the process: keep each beside its C prototype and test it.
+ */
+const libc = koffi.load('libc.so.6');
+
+/* long syscall(long number, ...): one declaration a shape; integers are passed alike with and without "..." */
+const sysPidfdOpen = libc.func('syscall', 'long', ['long', 'int', 'uint']);
+const sysPidfdSignal = libc.func('syscall', 'long', ['long', 'int', 'int', 'void *', 'uint']);
+const sysOpenat2 = libc.func('syscall', 'long', ['long', 'int', 'str', 'void *', 'size_t']);
+const sysFsopen = libc.func('syscall', 'long', ['long', 'str', 'uint']);
+const sysFsconfig = libc.func('syscall', 'long', ['long', 'int', 'uint', 'str', 'str', 'int']);
+const sysFsmount = libc.func('syscall', 'long', ['long', 'int', 'uint', 'uint']);
+const sysMoveMount = libc.func('syscall', 'long', ['long', 'int', 'str', 'int', 'str', 'uint']);
+const sysClose = libc.func('close', 'int', ['int']);
+
+export const libcMount = libc.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
+export const libcUmount2 = libc.func('umount2', 'int', ['str', 'int']);
+export const libcUnshare = libc.func('unshare', 'int', ['int']);
+export const libcSetns = libc.func('setns', 'int', ['int', 'int']);
+export const libcMknod = libc.func('mknod', 'int', ['str', 'uint', 'ulong']);
+export const libcLsetxattr = libc.func('lsetxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
+export const libcSyncfs = libc.func('syncfs', 'int', ['int']);
+
+const AT_FDCWD = -100;
+
+const NR = {
+  pidfd_send_signal: 424,
+  move_mount: 429,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
+  pidfd_open: 434,
+  openat2: 437,
+} as const;
+
+export const raw = {
+  pidfdOpen: (pid: number): number => Number(sysPidfdOpen(NR.pidfd_open, pid, 0)),
+  pidfdSignal: (fd: number, signal: number): number =>
+    Number(sysPidfdSignal(NR.pidfd_send_signal, fd, signal, null, 0)),
+  openat2: (dir: number, path: string, how: Buffer): number =>
+    Number(sysOpenat2(NR.openat2, dir, path, how, how.length)),
+  fsopen: (type: string, flags: number): number => Number(sysFsopen(NR.fsopen, type, flags)),
+  fsconfig: (fd: number, command: number, key: string | null, value: string | null): number =>
+    Number(sysFsconfig(NR.fsconfig, fd, command, key, value, 0)),
+  fsmount: (fd: number, flags: number): number => Number(sysFsmount(NR.fsmount, fd, flags, 0)),
+  moveMount: (fd: number, target: string, flags: number): number =>
+    Number(sysMoveMount(NR.move_mount, fd, '', AT_FDCWD, target, flags)),
+  close: (fd: number): number => Number(sysClose(fd)),
+};
+
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** What a failed call throws: `code` is the errno's name, as on errors from `node:fs`. */
+export interface SysError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+}
+
+/**
+ * Returns a call's result, or throws with the errno of the call just made: `what` names the call and its paths. Must
+ * be reached before anything else touches errno, so pass the call itself as the argument.
+ */
+export function check(result: number, syscall: string, detail: string): number {
+  if (result >= 0) return result;
+  const number = koffi.errno();
+  const code = ERRNO_NAMES.get(number) ?? `E${number}`;
+  throw makeSysError(code, syscall, `${syscall} ${detail}: ${code}`);
+}
+
+/** Also rebuilds an error that crossed from the worker thread. */
+export function makeSysError(code: string, syscall: string, message: string): SysError {
+  return Object.assign(new Error(message), { code, syscall });
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { createServer, Socket } from 'node:net';
+
+import { errnoOf } from '../errors.js';
+import { pidfdOpenSync, pidfdSignalSync } from './calls.js';
+import { raw } from './libc.js';
+
+/** A process for ever: its number and when it started (clock ticks after boot), since numbers are used again. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+/** The identity of a running process; undefined if there is none, or only a zombie, which is dead to us. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  return stat === undefined || stat.state === 'Z' || stat.state === 'X'
+    ? undefined
+    : { pid, startTime: stat.startTime };
+}
+
+export function isAlive(process: ProcessIdentity): boolean {
+  return identify(process.pid)?.startTime === process.startTime;
+}
+
+/** proc(5), /proc/pid/stat: the name in parentheses may hold anything, so fields are counted after the last one. */
+function readStat(pid: number): { state: string; startTime: string } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
+    throw error;
+  }
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
+}
+
+/** Signals exactly this process, or nobody; false if it has ended. */
+export function signalProcess(process: ProcessIdentity, signal: NodeJS.Signals | number): boolean {
+  const fd = openPidfd(process);
+  if (fd === undefined) return false;
+  try {
+    return pidfdSignalSync(fd, signal);
+  } finally {
+    raw.close(fd);
+  }
+}
+
+/** A pidfd of this very process: opened first, compared after, so that no reuse can slip between. */
+function openPidfd(process: ProcessIdentity): number | undefined {
+  let fd: number;
+  try {
+    fd = pidfdOpenSync(process.pid);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH' || errnoOf(error) === 'EINVAL') return undefined;
+    throw error;
+  }
+  if (isAlive(process)) return fd;
+  raw.close(fd);
+  return undefined;
+}
+
+export interface ExitWatch {
+  /** Settles when the process has ended, at once if it has already; never after `close`. */
+  readonly ended: Promise<void>;
+  close(): void;
+}
+
+/**
+ * Tells when a process ends, whoever its parent is, without polling: a pidfd becomes readable then, and libuv,
+ * which takes it for a pipe, fails its read with EINVAL.
+ */
+export function watchExit(process: ProcessIdentity): ExitWatch {
+  const fd = openPidfd(process);
+  if (fd === undefined) return { ended: Promise.resolve(), close: () => undefined };
+  const handle = new (pipeConstructor())(0);
+  handle.open(fd);
+  const socket = new Socket({ handle, readable: true, writable: false } as ConstructorParameters<typeof Socket>[0]);
+  socket.unref();
+  let given = false;
+  const ended = new Promise<void>((resolve) => {
+    socket.on('error', () => undefined);
+    socket.on('close', () => given || resolve());
+  });
+  socket.resume();
+  const close = (): void => {
+    given = true;
+    socket.destroy();
+  };
+  return { ended, close };
+}
+
+type PipeConstructor = new (type: number) => { open(fd: number): void };
+let pipe: PipeConstructor | undefined;
+
+/** Node's own class of pipe handles, reached through a server that listens for an instant. */
+function pipeConstructor(): PipeConstructor {
+  if (pipe !== undefined) return pipe;
+  const server = createServer().listen(`\0gantry-pipe-${process.pid}-${Date.now()}`);
+  const { _handle: handle } = server as unknown as { _handle: { constructor: PipeConstructor } };
+  pipe = handle.constructor;
+  server.close();
+  return pipe;
+}
