@@ -1,0 +1,50 @@
+#!/bin/sh
+# Installs the missing ones of a group's Debian packages: install-packages.sh run test
+#   run   what Gantry needs on a node: runtime, monitor, pause process, CNI plugins; busybox for the demo image
+#   test  what the end-to-end tests need on top
+set -eu
+
+run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static'
+test='docker-registry gcc libc6-dev dash util-linux'
+
+wanted=
+for group; do
+  case $group in
+    run) wanted="$wanted $run" ;;
+    test) wanted="$wanted $test" ;;
+    *)
+      echo "unknown group \"$group\": run and test are known" >&2
+      exit 2
+      ;;
+  esac
+done
+
+fail() {
+  echo "$1, install by hand:$wanted" >&2
+  exit 1
+}
+
+installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || fail 'packages are installed on Debian only'
+missing=
+for package in $wanted; do
+  installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+wanted=$missing
+[ "$(id -u)" = 0 ] || fail 'packages are installed by root only'
+
+# Services of what is installed here (docker-registry) must not start: the tests run their own, on free ports.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' >$policy
+  chmod 755 $policy
+  trap 'rm -f $policy' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update || fail 'apt-get update failed'
+# shellcheck disable=SC2086 # a list of words
+apt-get -qq install -y --no-install-recommends $missing >&2 || fail 'apt-get install failed'
