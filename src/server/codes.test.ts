@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { status } from '@grpc/grpc-js';
+
+import { ERROR_CODES, GantryError, notFound } from '../base/errors.js';
+import { toStatus } from './codes.js';
+
+describe('toStatus', () => {
+  it.each(ERROR_CODES)('gives %s the gRPC code of the same name', (code) => {
+    const name = code.toUpperCase().replaceAll('-', '_') as keyof typeof status;
+    expect(toStatus(new GantryError(code, 'x'))).toEqual({ code: status[name], details: 'x' });
+  });
+
+  it('tells the causes with the message', () => {
+    const error = notFound('container "a"', notFound('record /var/a'));
+    expect(toStatus(error).details).toBe('container "a": record /var/a');
+  });
+
+  it('takes an error without a code for a bug', () => {
+    const enoent = Object.assign(new Error('gone'), { code: 'ENOENT' });
+    expect(toStatus(enoent)).toEqual({ code: status.INTERNAL, details: 'gone' });
+    expect(toStatus('text')).toEqual({ code: status.INTERNAL, details: 'text' });
+  });
+
+  it('makes messages that percent-encoding accepts and a header holds', () => {
+    const { details } = toStatus(notFound(`lone \ud800 surrogate ${'é'.repeat(10_000)}`));
+    expect(() => encodeURI(details)).not.toThrow();
+    expect(Buffer.byteLength(encodeURI(details))).toBeLessThan(32 * 1024);
+    expect(details).toMatch(/^lone \ufffd surrogate é+.?…$/);
+  });
+});

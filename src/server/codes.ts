@@ -1,0 +1,40 @@
+import { status } from '@grpc/grpc-js';
+
+import { codeOf, describeError, type ErrorCode } from '../base/errors.js';
+
+/** The one place where our codes become gRPC's; a code that is missing here does not compile. */
+const STATUS_OF: Readonly<Record<ErrorCode, status>> = {
+  'invalid-argument': status.INVALID_ARGUMENT,
+  'not-found': status.NOT_FOUND,
+  'already-exists': status.ALREADY_EXISTS,
+  'failed-precondition': status.FAILED_PRECONDITION,
+  'permission-denied': status.PERMISSION_DENIED,
+  unauthenticated: status.UNAUTHENTICATED,
+  'resource-exhausted': status.RESOURCE_EXHAUSTED,
+  'deadline-exceeded': status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  unavailable: status.UNAVAILABLE,
+  unimplemented: status.UNIMPLEMENTED,
+  'data-loss': status.DATA_LOSS,
+  internal: status.INTERNAL,
+};
+
+/** The message travels in an HTTP/2 header block, percent-encoded to at most three times its bytes; nghttp2 sends 64 KiB. */
+const MAX_DETAILS_BYTES = 8 * 1024;
+
+export interface CallStatus {
+  readonly code: status;
+  readonly details: string;
+}
+
+/** The status that a call ends with; an error without a code is a bug of ours, and reads as INTERNAL. */
+export function toStatus(error: unknown): CallStatus {
+  return { code: STATUS_OF[codeOf(error) ?? 'internal'], details: sendable(describeError(error)) };
+}
+
+/** Bounded, and without the lone surrogates that percent-encoding throws on: messages quote hostile input. */
+function sendable(text: string): string {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= MAX_DETAILS_BYTES) return bytes.toString('utf8');
+  return `${bytes.subarray(0, MAX_DETAILS_BYTES).toString('utf8')}…`;
+}
