@@ -2,7 +2,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { dataLoss, describeError, internal, invalidArgument, notFound } from './errors.js';
-import { ensureDirectory, readJson, removeTree, syncDirectory, writeJson } from './files.js';
+import { ensureDirectory, readIfExists, readJson, removeTree, syncDirectory, writeJson } from './files.js';
 import { isId } from './ids.js';
 import type { Logger } from './log.js';
 
@@ -141,6 +141,8 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
     if (name.startsWith('.')) return removeTree(path);
     try {
       if (!isId(name)) throw dataLoss(`${path} is not named by an id`);
+      // The record is written last: without it nothing was acquired for the object yet.
+      if ((await readIfExists(join(path, 'record.json'))) === undefined) { await removeTree(path); return; }
       const record = await readJson(join(path, 'record.json'), version);
       const status = await readJson(join(path, 'status.json'), version);
       if (record['id'] !== name) throw dataLoss(`${path}/record.json is of another id`);

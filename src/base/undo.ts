@@ -4,7 +4,7 @@ import type { Logger } from './log.js';
 /** One acquisition's way back. Must be idempotent: what fails stays on the retry list and is run again. */
 export interface UndoStep {
   readonly name: string;
-  readonly run: () => Promise<void>;
+  readonly run: () => Promise<void> | void;
 }
 
 /**
@@ -14,7 +14,7 @@ export interface UndoStep {
 export class UndoStack {
   #steps: UndoStep[] = [];
 
-  push(name: string, run: () => Promise<void>): void {
+  push(name: string, run: () => Promise<void> | void): void {
     this.#steps.push({ name, run });
   }
 

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { internal } from '../errors.js';
 import type { MountRequest, OverlayRequest } from './calls.js';
 import { makeSysError } from './libc.js';
-import type { Operations, Reply, Request } from './worker.js';
+import type { Operations, Reply } from './worker.js';
 
 /**
  * Mounts, namespaces and reads below an image's root, in worker threads: none of them may block the main
@@ -75,7 +75,8 @@ class SysThread {
   }
 
   #fail(error: Error): void {
-    threads.splice(threads.indexOf(this), 1);
+    const index = threads.indexOf(this);
+    if (index >= 0) threads.splice(index, 1);
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
   }

@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { errnoOf, failedPrecondition, invalidArgument } from '../base/errors.js';
+
+export type CgroupDriver = 'cgroupfs' | 'systemd';
+
+const MOUNT = '/sys/fs/cgroup';
+
+/** True where /sys/fs/cgroup is cgroup v2 alone; a hybrid host counts as v1, since the controllers are there. */
+export function isCgroupV2(): boolean {
+  return existsSync(`${MOUNT}/cgroup.controllers`);
+}
+
+/** systemd where it runs the host (sd_booted(3)), else cgroupfs. */
+export function detectDriver(wished: 'auto' | CgroupDriver): CgroupDriver {
+  const systemd = existsSync('/run/systemd/system');
+  if (wished === 'systemd' && !systemd)
+    throw failedPrecondition('cgroup_driver is systemd, but systemd does not run here');
+  return wished === 'auto' ? (systemd ? 'systemd' : 'cgroupfs') : wished;
+}
+
+/**
+ * The `cgroupsPath` of a container below its pod's parent: a path for cgroupfs, `slice:prefix:name` for systemd.
+ * @throws invalid-argument where the parent does not fit the driver, which means that kubelet's driver is another.
+ */
+export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): string {
+  if (parent.split('/').includes('..')) throw invalidArgument(`cgroup_parent "${parent}" has ".."`);
+  if (driver === 'cgroupfs') return join('/', parent, id);
+  const slice = parent.slice(parent.lastIndexOf('/') + 1);
+  if (!slice.endsWith('.slice'))
+    throw invalidArgument(`cgroup_parent "${parent}" is no slice, but the cgroup driver is systemd`);
+  return `${slice}:gantry:${id}`;
+}
+
+/** The cgroup file systems of this host: one on v2, one a hierarchy on v1. */
+function hierarchies(): string[] {
+  if (isCgroupV2()) return [MOUNT];
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  return mounts.flatMap((line) => {
+    const [, target = '', type] = line.split(' ');
+    return type === 'cgroup' || type === 'cgroup2' ? [target] : [];
+  });
+}
+
+/** A cgroup of the daemon's own, in every hierarchy, for processes that must live apart from it. */
+export class OwnCgroup {
+  readonly #dirs: readonly string[];
+
+  private constructor(dirs: readonly string[]) {
+    this.#dirs = dirs;
+  }
+
+  static async make(path: string): Promise<OwnCgroup> {
+    const dirs = hierarchies().map((mount) => join(mount, path));
+    await Promise.all(dirs.map(makeCgroup));
+    return new OwnCgroup(dirs);
+  }
+
+  /** Moves a process in, with its threads; one that has ended is fine. */
+  async add(pid: number): Promise<void> {
+    await Promise.all(this.#dirs.map((dir) => writeFile(join(dir, 'cgroup.procs'), String(pid)).catch(ignoreGone)));
+  }
+}
+
+/** Makes the directory and, on v1, gives a new cpuset the parent's processors: an empty one takes no process. */
+async function makeCgroup(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const name of ['cpuset.cpus', 'cpuset.mems']) await inheritCpuset(dir, name);
+}
+
+async function inheritCpuset(dir: string, name: string): Promise<string> {
+  const file = join(dir, name);
+  if (isCgroupV2() || !existsSync(file)) return '';
+  const own = (await readFile(file, 'utf8')).trim();
+  if (own !== '') return own;
+  const inherited = await inheritCpuset(join(dir, '..'), name);
+  if (inherited !== '') await writeFile(file, inherited);
+  return inherited;
+}
+
+/** The directories of a process's cgroup in every hierarchy, from /proc/pid/cgroup. */
+export function cgroupDirsOf(pid: number): string[] {
+  const text = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  return text.split('\n').flatMap((line) => {
+    const match = /^\d+:([^:]*):(.*)$/.exec(line);
+    if (match === null || match[2] === '/') return [];
+    const [, controllers = '', path = ''] = match;
+    const name = isCgroupV2() ? '' : controllers === '' ? 'unified' : controllers.replace(/^name=/, '');
+    return [join(MOUNT, name, path)];
+  });
+}
+
+/**
+ * Kills every process of a cgroup and of those below it: `cgroup.kill` on v2, else one by one until none is left.
+ * A cgroup that is gone is fine.
+ */
+export async function killCgroup(dir: string): Promise<void> {
+  try {
+    await writeFile(join(dir, 'cgroup.kill'), '1', { flag: 'r+' });
+    return;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+  for (let round = 0; round < 10; round++) {
+    const pids = await processesIn(dir);
+    if (pids.length === 0) return;
+    for (const pid of pids) killQuietly(pid);
+  }
+}
+
+async function processesIn(dir: string): Promise<number[]> {
+  const text = await readFile(join(dir, 'cgroup.procs'), 'utf8').catch(() => '');
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const below = await Promise.all(entries.filter((e) => e.isDirectory()).map((e) => processesIn(join(dir, e.name))));
+  return [...text.split('\n').filter(Boolean).map(Number), ...below.flat()];
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+/** Removes empty cgroups, bottom up; busy and missing ones are left. */
+export async function removeEmptyCgroup(dir: string): Promise<void> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeEmptyCgroup(join(dir, entry.name));
+  await rmdir(dir).catch(() => undefined);
+}
+
+function ignoreGone(error: unknown): void {
+  if (errnoOf(error) !== 'ESRCH') throw error;
+}

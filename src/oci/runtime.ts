@@ -1,0 +1,108 @@
+import type { StdioOptions } from 'node:child_process';
+import { join } from 'node:path';
+
+import { deadlineExceeded, internal, type GantryError } from '../base/errors.js';
+import { readIfExists, removeTree } from '../base/files.js';
+import { bounded, exitCodeOf, run, start, tail, type RunOptions, type RunResult } from '../base/spawn.js';
+import type { CgroupDriver } from './cgroup.js';
+
+export interface RuntimeOptions {
+  /** Name of the handler, for messages. */
+  readonly handler: string;
+  readonly path: string;
+  readonly root: string;
+  readonly cgroupDriver: CgroupDriver;
+  /** Milliseconds for any one call. */
+  readonly timeoutMs: number;
+}
+
+/** An OCI runtime's command line (runc, crun): every call has a deadline and ends in a result or a rich error. */
+export class OciRuntime {
+  readonly options: RuntimeOptions;
+
+  constructor(options: RuntimeOptions) {
+    this.options = options;
+  }
+
+  /** Arguments before the verb. */
+  get globalArgs(): readonly string[] {
+    const { root, cgroupDriver } = this.options;
+    return [`--root=${root}`, ...(cgroupDriver === 'systemd' ? ['--systemd-cgroup'] : [])];
+  }
+
+  /**
+   * Creates a container whose process has /dev/null for stdio: it would keep pipes of ours open. `bundle` gets the
+   * runtime's log, where the reason of a failure stands.
+   */
+  async create(id: string, bundle: string): Promise<void> {
+    const log = join(bundle, 'runtime.log');
+    const args = [...this.globalArgs, '--log', log, '--log-format', 'json', 'create'];
+    args.push('--bundle', bundle, '--pid-file', join(bundle, 'pid'), id);
+    const child = start(this.options.path, args, { stdio: 'ignore' satisfies StdioOptions, cwd: bundle });
+    const ended = new Promise<number>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
+    });
+    const { timeoutMs } = this.options;
+    const exitCode = await bounded(child, ended, { timeoutMs, what: this.#what('create', id) });
+    if (exitCode !== 0) throw this.failure('create', id, lastLogMessage(await readIfExists(log)));
+    await removeTree(log);
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#ok('start', id, []);
+  }
+
+  /** Removes what the runtime holds of a container, killing what is left of it; one it does not know is fine. */
+  async delete(id: string): Promise<void> {
+    const result = await this.#call(['delete', '--force', id]);
+    if (result.exitCode !== 0 && !saysUnknown(result)) throw this.failure('delete', id, said(result));
+  }
+
+  /** Runs a command in a container to its end; see `run` for the bounds. */
+  exec(id: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
+    return run(this.options.path, [...this.globalArgs, 'exec', ...args, id], options);
+  }
+
+  async #ok(verb: string, id: string, args: readonly string[]): Promise<void> {
+    const result = await this.#call([verb, ...args, id]);
+    if (result.exitCode !== 0) throw this.failure(verb, id, said(result));
+  }
+
+  async #call(args: readonly string[]): Promise<RunResult> {
+    const { path, timeoutMs, handler } = this.options;
+    const result = await run(path, [...this.globalArgs, ...args], { timeoutMs });
+    if (result.exitCode === 128 + 9)
+      throw deadlineExceeded(`runtime handler "${handler}": ${args.join(' ')} was killed`);
+    return result;
+  }
+
+  /** The error of a failed call: handler, verb, id and what the runtime said. */
+  failure(verb: string, id: string, reason: string): GantryError {
+    return internal(`${this.#what(verb, id)}: ${reason}`);
+  }
+
+  #what(verb: string, id: string): string {
+    return `runtime handler "${this.options.handler}": ${verb} "${id}"`;
+  }
+}
+
+function said({ stderr, stdout }: RunResult): string {
+  return tail(stderr.toString().trim() || stdout.toString().trim() || 'no message');
+}
+
+function saysUnknown(result: RunResult): boolean {
+  return /does not exist|No such file or directory|not found/i.test(said(result));
+}
+
+/** The last message of a runtime's JSON log: a line an entry, with `level` and `msg`. */
+export function lastLogMessage(log: string | undefined): string {
+  const lines = (log ?? '').trim().split('\n');
+  const line = lines.findLast((text) => text.includes('"error"') || text.includes('"fatal"')) ?? lines.at(-1) ?? '';
+  try {
+    const { msg } = JSON.parse(line) as { msg?: unknown };
+    return typeof msg === 'string' ? tail(msg) : tail(line);
+  } catch {
+    return tail(line) || 'no message';
+  }
+}

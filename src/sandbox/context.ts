@@ -1,0 +1,52 @@
+import type { KeyedLock } from '../base/keyed-lock.js';
+import type { Logger } from '../base/log.js';
+import type { JoinableOperations, NameRegistry } from '../base/names.js';
+import type { UndoRetries } from '../base/undo.js';
+import type { Runtimes } from '../oci/runtimes.js';
+import type { PauseProgram } from './pause.js';
+import type { SandboxStore } from './store.js';
+import type { PortMapping } from './types.js';
+
+/** What a sandbox needs of the pod network; `cni/` has it. */
+export interface PodNetworks {
+  /** Attaches the pod and returns its addresses, the primary first. What fails half-way is detached again. */
+  setUp(request: {
+    readonly sandboxId: string;
+    readonly netnsPath: string;
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly portMappings: readonly PortMapping[];
+  }): Promise<{ readonly ips: readonly string[] }>;
+  /** Detaches the pod; not attached is fine. */
+  tearDown(sandboxId: string, netnsPath: string | undefined): Promise<void>;
+}
+
+/** What a sandbox needs to run its pause container: the built-in program, or an image's. */
+export interface PauseProvider {
+  /** Makes the program ready below `rootfs`; for an image, mounts it there. */
+  prepare(sandbox: { readonly id: string; readonly rootfs: string; readonly dir: string }): Promise<PauseProgram>;
+  /** Gives back what `prepare` took; nothing taken is fine. */
+  release(sandbox: { readonly id: string; readonly rootfs: string }): Promise<void>;
+}
+
+/** What every operation on sandboxes works with; main makes the one there is. */
+export interface SandboxContext {
+  readonly store: SandboxStore;
+  readonly networks: PodNetworks;
+  readonly runtimes: Runtimes;
+  readonly pause: PauseProvider;
+  readonly names: NameRegistry;
+  readonly joins: JoinableOperations<string>;
+  readonly locks: KeyedLock;
+  readonly retries: UndoRetries;
+  readonly logger: Logger;
+  readonly settings: {
+    /** Volatile state: `<state>`. */
+    readonly stateDir: string;
+    /** Where network namespaces are pinned. */
+    readonly netnsDir: string;
+    /** For pods whose configuration names none. */
+    readonly cgroupParent: string;
+  };
+}

@@ -1,0 +1,75 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+import { invalidArgument } from '../base/errors.js';
+import { ensureDirectory } from '../base/files.js';
+import { mount } from '../base/sys/sys.js';
+import { MS } from '../base/sys/calls.js';
+import type { DnsConfig, SandboxConfig } from './types.js';
+
+/** Everything of a sandbox below `<state>/sandboxes/<id>`, gone with a reboot. */
+export interface SandboxPaths {
+  readonly dir: string;
+  readonly rootfs: string;
+  readonly resolvConf: string;
+  readonly hostname: string;
+  readonly hosts: string;
+  readonly shm: string;
+}
+
+export function sandboxPaths(stateDir: string, id: string): SandboxPaths {
+  const dir = join(stateDir, 'sandboxes', id);
+  const below = (name: string): string => join(dir, name);
+  return {
+    dir,
+    rootfs: below('rootfs'),
+    resolvConf: below('resolv.conf'),
+    hostname: below('hostname'),
+    hosts: below('hosts'),
+    shm: below('shm'),
+  };
+}
+
+const SHM_BYTES = 64 * 1024 * 1024;
+
+/** The name that the pod's containers see: as asked, the node's on the node's network, else from the id. */
+export function hostnameOf(config: SandboxConfig, id: string): string {
+  if (config.namespaces.network === 'node') return hostname();
+  return config.hostname === '' ? id.slice(0, 12) : config.hostname;
+}
+
+/** Writes resolv.conf, hostname and hosts, which containers without own mounts there see. */
+export async function writeSandboxFiles(paths: SandboxPaths, config: SandboxConfig, id: string): Promise<void> {
+  await ensureDirectory(paths.dir);
+  await ensureDirectory(paths.rootfs, 0o755);
+  await ensureDirectory(paths.shm, 0o1777);
+  const name = hostnameOf(config, id);
+  await Promise.all([
+    writeFile(paths.resolvConf, await resolvConf(config.dns), { mode: 0o644 }),
+    writeFile(paths.hostname, `${name}\n`, { mode: 0o644 }),
+    writeFile(paths.hosts, await hosts(), { mode: 0o644 }),
+  ]);
+}
+
+/** The pod's /dev/shm; a pod in the node's IPC namespace uses the node's. */
+export async function mountShm(target: string): Promise<void> {
+  const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+  await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}` });
+}
+
+/** resolv.conf(5) from the pod's DNS configuration; without one, the node's. */
+async function resolvConf(dns: DnsConfig | undefined): Promise<string> {
+  if (dns === undefined) return readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const words = [...dns.servers, ...dns.searches, ...dns.options];
+  const bad = words.find((word) => /\s/.test(word));
+  if (bad !== undefined) throw invalidArgument(`dns_config: "${bad}" has white space in it`);
+  const lines = dns.servers.map((server) => `nameserver ${server}`);
+  if (dns.searches.length > 0) lines.push(`search ${dns.searches.join(' ')}`);
+  if (dns.options.length > 0) lines.push(`options ${dns.options.join(' ')}`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function hosts(): Promise<string> {
+  return readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1\tlocalhost\n::1\tlocalhost\n');
+}

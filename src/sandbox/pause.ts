@@ -1,0 +1,118 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { abortable } from '../base/abort.js';
+import { internal } from '../base/errors.js';
+import { identify, signalProcess, watchExit, type ProcessIdentity } from '../base/sys/process.js';
+import { cgroupsPath } from '../oci/cgroup.js';
+import type { OciRuntime } from '../oci/runtime.js';
+import { allowedOomScoreAdj } from '../oci/spec/oom-score.js';
+import { MASKED_PATHS, READONLY_PATHS } from '../oci/spec/paths.js';
+import type { OciMount, OciNamespace, OciSpec } from '../oci/spec/types.js';
+import { hostnameOf, type SandboxPaths } from './files.js';
+import type { SysctlPlan } from './sysctls.js';
+import type { SandboxRecord } from './types.js';
+
+/** What the pause container runs, and what its root filesystem needs for that. */
+export interface PauseProgram {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly mounts: readonly OciMount[];
+}
+
+/** The built-in pause: an init program of the host, bound alone into an empty root filesystem. */
+export function builtInPause(command: string): PauseProgram {
+  const source: OciMount = {
+    destination: '/pause',
+    type: 'bind',
+    source: command,
+    options: ['bind', 'ro', 'rprivate'],
+  };
+  return { args: ['/pause', '-P'], env: [], mounts: [source] };
+}
+
+export interface PauseOptions {
+  readonly record: SandboxRecord;
+  readonly paths: SandboxPaths;
+  readonly program: PauseProgram;
+  readonly sysctls: SysctlPlan;
+  readonly runtime: OciRuntime;
+}
+
+const NOBODY = 65535;
+const PAUSE_OOM_SCORE = -998;
+
+/**
+ * Has the runtime create the pause container, which holds the pod's namespaces; it has no monitor, since it has no
+ * log, no stdin and no exit code that means anything.
+ */
+export async function createPause(options: PauseOptions): Promise<ProcessIdentity> {
+  const { record, paths, runtime } = options;
+  await writeFile(join(paths.dir, 'config.json'), JSON.stringify(pauseSpec(options)), { mode: 0o600 });
+  await runtime.create(record.id, paths.dir);
+  const pid = Number(await readFile(join(paths.dir, 'pid'), 'utf8'));
+  const pause = identify(pid);
+  if (pause === undefined) throw internal(`the pause process ${pid} of sandbox "${record.id}" ended at once`);
+  return pause;
+}
+
+const KILL_TIMEOUT_MS = 10_000;
+
+/**
+ * Kills the pause process and waits for its end; ended already is fine.
+ * @throws deadline-exceeded for one that even SIGKILL does not end, which hangs in the kernel.
+ */
+export async function killPause(pause: ProcessIdentity): Promise<void> {
+  const watch = watchExit(pause);
+  try {
+    signalProcess(pause, 'SIGKILL');
+    await abortable(watch.ended, AbortSignal.timeout(KILL_TIMEOUT_MS));
+  } finally {
+    watch.close();
+  }
+}
+
+function pauseSpec(options: PauseOptions): OciSpec {
+  const { record, program, sysctls, runtime, paths } = options;
+  const hostNetwork = record.config.namespaces.network === 'node';
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: NOBODY, gid: NOBODY },
+      args: program.args,
+      env: program.env,
+      cwd: '/',
+      capabilities: { bounding: [], effective: [], permitted: [] },
+      noNewPrivileges: true,
+      oomScoreAdj: allowedOomScoreAdj(PAUSE_OOM_SCORE),
+    },
+    root: { path: paths.rootfs, readonly: true },
+    ...(hostNetwork ? {} : { hostname: hostnameOf(record.config, record.id) }),
+    mounts: [...PAUSE_MOUNTS, ...program.mounts],
+    annotations: record.config.annotations,
+    linux: {
+      namespaces: pauseNamespaces(record),
+      cgroupsPath: cgroupsPath(runtime.options.cgroupDriver, record.cgroupParent, record.id),
+      devices: [],
+      resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: 2 } },
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READONLY_PATHS,
+      ...(Object.keys(sysctls.runtime).length === 0 ? {} : { sysctl: sysctls.runtime }),
+    },
+  };
+}
+
+const PAUSE_MOUNTS: readonly OciMount[] = [
+  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'noexec', 'mode=755', 'size=64k'] },
+];
+
+/** Makes what the pod's containers will join; a namespace of the node's is left out. */
+function pauseNamespaces({ config: { namespaces }, netnsPath }: SandboxRecord): OciNamespace[] {
+  const list: OciNamespace[] = [{ type: 'mount' }];
+  if (namespaces.pid !== 'node') list.push({ type: 'pid' });
+  if (namespaces.ipc === 'pod') list.push({ type: 'ipc' });
+  if (netnsPath !== undefined) list.push({ type: 'network', path: netnsPath }, { type: 'uts' });
+  return list;
+}

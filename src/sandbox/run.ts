@@ -1,0 +1,135 @@
+import { nowNs } from '../base/clock.js';
+import { alreadyExists, wrapError } from '../base/errors.js';
+import { newId } from '../base/ids.js';
+import type { ProcessIdentity } from '../base/sys/process.js';
+import { unmount, writeInNetns } from '../base/sys/sys.js';
+import { withUndo, type UndoStack } from '../base/undo.js';
+import { removeTree } from '../base/files.js';
+import type { SandboxContext } from './context.js';
+import { mountShm, sandboxPaths, writeSandboxFiles, type SandboxPaths } from './files.js';
+import { sandboxName } from './name.js';
+import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
+import { createPause, killPause } from './pause.js';
+import { moveSandbox } from './state.js';
+import { planSysctls } from './sysctls.js';
+import type { SandboxConfig, SandboxRecord } from './types.js';
+import { watchPause } from './watch.js';
+
+/**
+ * Makes a sandbox and returns its id (CRI RunPodSandbox). A retry of the same request joins the operation under way,
+ * or gets the sandbox that it made. Goes on when the caller goes away: kubelet asks again.
+ * @throws already-exists for a name in use; not-found for an unknown handler; what failed, after undoing the rest.
+ */
+export async function runSandbox(
+  context: SandboxContext,
+  config: SandboxConfig,
+  requestDigest: string,
+): Promise<string> {
+  const name = sandboxName(config.metadata);
+  const holder = context.store.get(context.names.holder(name) ?? '');
+  if (holder?.status.state === 'ready' && holder.record.requestDigest === requestDigest) return holder.record.id;
+  return context.joins.run(name, requestDigest, () => {
+    const record = makeRecord(context, config, requestDigest);
+    return context.locks.run(record.id, () => makeSandbox(context, record));
+  });
+}
+
+function makeRecord(context: SandboxContext, config: SandboxConfig, requestDigest: string): SandboxRecord {
+  const id = newId();
+  const handler = context.runtimes.nameOf(config.runtimeHandler);
+  context.runtimes.get(handler);
+  const ownNetwork = config.namespaces.network === 'pod';
+  return {
+    id,
+    config,
+    requestDigest,
+    createdAt: nowNs(),
+    handler,
+    ...(ownNetwork ? { netnsPath: netnsPathOf(context.settings.netnsDir, id) } : {}),
+    cgroupParent: config.cgroupParent === '' ? context.settings.cgroupParent : config.cgroupParent,
+  };
+}
+
+async function makeSandbox(context: SandboxContext, record: SandboxRecord): Promise<string> {
+  const { id, config } = record;
+  const name = sandboxName(config.metadata);
+  try {
+    context.names.claim(name, id);
+  } catch (error) {
+    throw alreadyExists(`sandbox of pod ${config.metadata.namespace}/${config.metadata.name}`, error);
+  }
+  try {
+    return await withUndo(context, (undo) => acquireAll(context, record, undo));
+  } catch (error) {
+    throw wrapError(error, `run sandbox of pod ${config.metadata.namespace}/${config.metadata.name}`);
+  }
+}
+
+/** Every step pushes its way back first: a step that fails may have done half its work. */
+async function acquireAll(context: SandboxContext, record: SandboxRecord, undo: UndoStack): Promise<string> {
+  const { id } = record;
+  const paths = sandboxPaths(context.settings.stateDir, id);
+  undo.push('name', () => context.names.release(sandboxName(record.config.metadata), id));
+  undo.push('record', () => context.store.delete(id));
+  await context.store.create(record, { state: 'creating' });
+  undo.push('files', () => removeTree(paths.dir));
+  await writeSandboxFiles(paths, record.config, id);
+  await acquireNamespaces(record, paths, undo);
+  const { pause, ips } = await acquireNetworkAndPause(context, record, paths, undo);
+  await context.store.update(id, (status) => moveSandbox(status, { state: 'ready', pause, ips }));
+  watchPause(context, id, pause);
+  return id;
+}
+
+async function acquireNamespaces(record: SandboxRecord, paths: SandboxPaths, undo: UndoStack): Promise<void> {
+  const { netnsPath, config } = record;
+  if (netnsPath !== undefined) {
+    undo.push('network namespace', () => dropNetns(netnsPath));
+    await makeNetns(netnsPath);
+  }
+  if (config.namespaces.ipc === 'pod') {
+    undo.push('shm', () => unmount(paths.shm, { detach: true }));
+    await mountShm(paths.shm);
+  }
+}
+
+/**
+ * The CNI chain and the pause container's creation do not need each other, so they run side by side; both have ended
+ * before anything is undone.
+ */
+async function acquireNetworkAndPause(
+  context: SandboxContext,
+  record: SandboxRecord,
+  paths: SandboxPaths,
+  undo: UndoStack,
+): Promise<{ pause: ProcessIdentity; ips: readonly string[] }> {
+  const sysctls = planSysctls(record.config);
+  const runtime = context.runtimes.get(record.handler);
+  undo.push('network', () => context.networks.tearDown(record.id, record.netnsPath));
+  undo.push('pause root', () => context.pause.release({ id: record.id, rootfs: paths.rootfs }));
+  undo.push('pause container', () => runtime.delete(record.id));
+  const create = async (): Promise<ProcessIdentity> => {
+    const program = await context.pause.prepare({ id: record.id, rootfs: paths.rootfs, dir: paths.dir });
+    return createPause({ record, paths, program, sysctls, runtime });
+  };
+  const [network, pause] = await Promise.allSettled([setUpNetwork(context, record), create()]);
+  if (pause.status === 'fulfilled') undo.push('pause process', () => killPause(pause.value));
+  if (pause.status === 'rejected') throw pause.reason;
+  if (network.status === 'rejected') throw network.reason;
+  // After ADD, so that the pod's wish wins over a plugin's.
+  if (record.netnsPath !== undefined && sysctls.network.length > 0)
+    await writeInNetns(record.netnsPath, sysctls.network);
+  await runtime.start(record.id);
+  return { pause: pause.value, ips: network.value };
+}
+
+async function setUpNetwork(
+  context: SandboxContext,
+  { id, config, netnsPath }: SandboxRecord,
+): Promise<readonly string[]> {
+  if (netnsPath === undefined) return [];
+  const { name, namespace, uid } = config.metadata;
+  const { portMappings } = config;
+  const { ips } = await context.networks.setUp({ sandboxId: id, netnsPath, name, namespace, uid, portMappings });
+  return ips;
+}

@@ -1,0 +1,42 @@
+import { invalidArgument } from '../base/errors.js';
+import type { SandboxConfig } from './types.js';
+
+/** A pod's sysctls by who writes them: the daemon into the network namespace after ADD, or the runtime. */
+export interface SysctlPlan {
+  /** Files below /proc/sys/net with their values. */
+  readonly network: readonly (readonly [path: string, value: string])[];
+  readonly runtime: Readonly<Record<string, string>>;
+}
+
+const IPC = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\.[\w]+)$/;
+const NET = /^net\.[\w./@:-]+$/;
+
+/**
+ * Splits the sysctls, and refuses what is not of the pod's own namespaces: it would change the node.
+ * @throws invalid-argument naming the sysctl.
+ */
+export function planSysctls({ sysctls, namespaces }: SandboxConfig): SysctlPlan {
+  const network: [string, string][] = [];
+  const runtime: Record<string, string> = {};
+  for (const [given, value] of Object.entries(sysctls)) {
+    const name = given.includes('.') ? given : given.replaceAll('/', '.');
+    const refuse = (why: string): never => {
+      throw invalidArgument(`sysctl "${given}" ${why}`);
+    };
+    if (NET.test(name) && !name.includes('..')) {
+      if (namespaces.network === 'node') refuse("is the node's: the pod uses the node's network");
+      network.push([sysctlPath(name), value]);
+    } else if (IPC.test(name)) {
+      if (namespaces.ipc === 'node') refuse("is the node's: the pod uses the node's IPC namespace");
+      runtime[name] = value;
+    } else {
+      refuse('is of no namespace of the pod');
+    }
+  }
+  return { network, runtime };
+}
+
+/** sysctl(8): dots separate, and a slash within a name stands for a dot (`net.ipv4.conf.eth0/1.rp_filter`). */
+function sysctlPath(name: string): string {
+  return `/proc/sys/${name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'))}`;
+}

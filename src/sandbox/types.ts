@@ -1,0 +1,87 @@
+import type { ProcessIdentity } from '../base/sys/process.js';
+
+/** Identity of a pod's sandbox as kubelet gives it (CRI PodSandboxMetadata). */
+export interface SandboxMetadata {
+  readonly name: string;
+  readonly uid: string;
+  readonly namespace: string;
+  readonly attempt: number;
+}
+
+export interface DnsConfig {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+export interface PortMapping {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly containerPort: number;
+  /** 0: the port is not published on the host. */
+  readonly hostPort: number;
+  readonly hostIp: string;
+}
+
+/** Whose namespaces the pod's containers use (CRI NamespaceMode). */
+export interface SandboxNamespaces {
+  readonly network: 'pod' | 'node';
+  readonly pid: 'pod' | 'container' | 'node';
+  readonly ipc: 'pod' | 'node';
+}
+
+/** What a sandbox was asked to be, checked. */
+export interface SandboxConfig {
+  readonly metadata: SandboxMetadata;
+  readonly hostname: string;
+  readonly logDirectory: string;
+  readonly dns?: DnsConfig;
+  readonly portMappings: readonly PortMapping[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Empty: the configured default. */
+  readonly cgroupParent: string;
+  /** Empty: the default handler. */
+  readonly runtimeHandler: string;
+  readonly namespaces: SandboxNamespaces;
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly privileged: boolean;
+}
+
+/** Fixed for the sandbox's life; synced to disk before anything is acquired for it. */
+export interface SandboxRecord {
+  readonly id: string;
+  readonly config: SandboxConfig;
+  /** Of the request's bytes: tells a retry from another request of the same name. */
+  readonly requestDigest: string;
+  /** Nanoseconds since the epoch, decimal. */
+  readonly createdAt: string;
+  /** The handler's name, resolved. */
+  readonly handler: string;
+  /** The network namespace's pin; absent for a pod on the node's network. */
+  readonly netnsPath?: string;
+  readonly cgroupParent: string;
+}
+
+/**
+ * ```
+ * creating ──► ready ──► not-ready ──► removing ──► (gone)
+ *     │                                   ▲
+ *     └───────────────────────────────────┘ undo, or a crash half-way
+ * ```
+ */
+export type SandboxStatus =
+  | { readonly state: 'creating' }
+  | {
+      readonly state: 'ready';
+      readonly pause: ProcessIdentity;
+      /** The primary address first; none on the node's network. */
+      readonly ips: readonly string[];
+    }
+  | {
+      readonly state: 'not-ready';
+      /** True once network, namespaces and mounts are given back: stopping again has nothing to do. */
+      readonly released: boolean;
+    }
+  | { readonly state: 'removing' };
+
+export type SandboxState = SandboxStatus['state'];
