@@ -1,0 +1,71 @@
+/** The part of an OCI image configuration that says how to run it (OCI image-spec, config.md, `config`). */
+export interface ImageConfig {
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly workingDir: string;
+  /** Name or number, as the image has it; empty when it has none. */
+  readonly stopSignal: string;
+  /** Paths that the image declares as volumes. */
+  readonly volumes: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * An image as it is stored. `listed` images answer to their names; a `removed` one is only kept until the last
+ * container that uses its layers is gone.
+ */
+export interface ImageRecord {
+  /** Digest of the image configuration: `sha256:…`. The one id of the image in all of CRI. */
+  readonly id: string;
+  readonly state: 'listed' | 'removed';
+  /** Full references with a tag: `docker.io/library/busybox:latest`. */
+  readonly repoTags: readonly string[];
+  /** Full references with the digest of the manifest or index that was asked for. */
+  readonly repoDigests: readonly string[];
+  readonly config: ImageConfig;
+  /** The whole OCI image configuration, as the registry sent it. */
+  readonly configJson: string;
+  /** Chain ids of the layers, base first. */
+  readonly chain: readonly string[];
+  /** Bytes on disk of all its layers, shared or not. */
+  readonly size: number;
+  /** Nanoseconds since the epoch when a name was last given to it; the later record owns a tag. */
+  readonly updatedAt: string;
+}
+
+/** An unpacked layer. The chain id (OCI image-spec, "Layer ChainID") stands for the layer and all below it. */
+export interface LayerRecord {
+  readonly chainId: string;
+  readonly diffId: string;
+  /** Name of its directory in `layers/`: a short counter, so that many layers fit one page of mount options. */
+  readonly dir: string;
+  /** Bytes on disk, in blocks. */
+  readonly size: number;
+  readonly inodes: number;
+}
+
+export interface MountRootfsOptions {
+  readonly imageId: string;
+  /** Who uses the layers: they stay until `unmountRootfs` with the same owner. */
+  readonly owner: string;
+  readonly target: string;
+  /** Directory on a local file system; `upper` and `work` are made in it. */
+  readonly writable: string;
+}
+
+/** What sandboxes and containers need of images. */
+export interface ImageRootfs {
+  /**
+   * Finds an image by tag, digest, id or unique prefix of its id.
+   * @throws not-found if there is none; invalid-argument for what can name no image or several.
+   */
+  resolve(image: string): ImageRecord;
+  /** Mounts an overlay of the image's layers at `target`. Mount a target once: the upper layer is volatile. */
+  mountRootfs(options: MountRootfsOptions): Promise<void>;
+  /** Unmounts and lets the layers go; doing it again is fine. */
+  unmountRootfs(options: { readonly owner: string; readonly target: string }): Promise<void>;
+  /** After a restart: says that `owner` still uses the image's layers. */
+  adopt(owner: string, imageId: string): void;
+}
