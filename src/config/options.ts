@@ -1,0 +1,215 @@
+import type { Option } from './option.js';
+
+/** The handler that is there without being configured, where its program is. */
+export const BUILT_IN_HANDLER = 'runc';
+
+/**
+ * The option table. Parser, validator, the `Config` type, `conf/gantry.yaml` and `docs/configuration.md` come from
+ * it; a new option is a new row and `make generate`.
+ */
+export const OPTIONS = [
+  {
+    key: 'root',
+    type: 'path',
+    default: '/var/lib/gantry',
+    description: 'Directory of what outlives a reboot: images, and the records of sandboxes and containers.',
+  },
+  {
+    key: 'state',
+    type: 'path',
+    default: '/run/gantry',
+    description: 'Directory of what a reboot may remove: sockets, pid files and exit files. It belongs on a tmpfs.',
+  },
+  {
+    key: 'listen',
+    type: 'socket',
+    default: '/run/gantry/gantry.sock',
+    description: 'The unix socket on which the CRI services are served. A leading unix:// is accepted.',
+  },
+  {
+    key: 'cgroup_driver',
+    type: 'choice',
+    choices: ['auto', 'cgroupfs', 'systemd'],
+    default: 'auto',
+    description:
+      'Who makes the cgroups of pods. "auto" takes systemd where systemd runs, else cgroupfs; kubelet is told through RuntimeConfig.',
+  },
+  {
+    key: 'runtime.default_handler',
+    type: 'handler',
+    default: BUILT_IN_HANDLER,
+    description: 'The handler of pods that name none: one of runtime.handlers. Its program must exist.',
+  },
+  {
+    key: 'runtime.monitor',
+    type: 'path',
+    default: '/usr/bin/conmon',
+    exists: 'executable',
+    description: 'The program that stays with each container, keeps its log and notes its exit: conmon.',
+  },
+  {
+    key: 'runtime.monitor_cgroup',
+    type: 'cgroup',
+    default: ({ cgroupDriver }) => (cgroupDriver === 'systemd' ? 'gantry-monitors.slice' : '/gantry-monitors'),
+    defaultText: '/gantry-monitors, or gantry-monitors.slice with systemd',
+    description:
+      'The cgroup of the monitors, apart from the daemon and from the pods. A path with cgroupfs, the name of a slice with systemd.',
+  },
+  {
+    key: 'runtime.cgroup_parent',
+    type: 'cgroup',
+    default: ({ cgroupDriver }) => (cgroupDriver === 'systemd' ? 'gantry.slice' : '/gantry'),
+    defaultText: '/gantry, or gantry.slice with systemd',
+    description:
+      'The parent cgroup of pods whose configuration names none; kubelet always names one. A path with cgroupfs, the name of a slice with systemd.',
+  },
+  {
+    key: 'runtime.pause_command',
+    type: 'path',
+    default: '/usr/bin/catatonit',
+    exists: 'executable',
+    unless: 'image.pause_image',
+    description:
+      'The program, statically linked, that is process 1 of the built-in pause container. Not used where image.pause_image is set.',
+  },
+  {
+    key: 'runtime.timeout',
+    type: 'integer',
+    default: 120,
+    min: 1,
+    max: 86_400,
+    description: 'Seconds that one call of the runtime may take before it is killed.',
+  },
+  {
+    key: 'runtime.max_parallel_creates',
+    type: 'integer',
+    default: ({ cores }) => cores * 2,
+    defaultText: 'twice the number of cores',
+    min: 1,
+    max: 1_024,
+    description: 'Sandboxes and containers that are created at the same time; more wait for their turn.',
+  },
+  {
+    key: 'network.conf_dir',
+    type: 'path',
+    default: '/etc/cni/net.d',
+    description: 'Directory of the CNI network configurations. The first by name that is valid is the network of pods.',
+  },
+  {
+    key: 'network.bin_dirs',
+    type: 'paths',
+    default: ['/opt/cni/bin', '/usr/lib/cni'],
+    description: 'Directories in which CNI plugins are looked for, in this order.',
+  },
+  {
+    key: 'network.netns_dir',
+    type: 'path',
+    default: '/run/netns',
+    description: 'Directory in which the network namespaces of pods are pinned.',
+  },
+  {
+    key: 'network.timeout',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    max: 86_400,
+    description: 'Seconds that one CNI plugin may take before it is killed.',
+  },
+  {
+    key: 'image.pause_image',
+    type: 'image',
+    optional: true,
+    default: '',
+    description: 'The image of the pause container. Empty: the built-in one, which needs no pull.',
+  },
+  {
+    key: 'image.hosts_dirs',
+    type: 'paths',
+    default: ['/etc/gantry/certs.d'],
+    description:
+      'Directories with one subdirectory for each registry, which holds its hosts.toml (mirrors, CA, client certificates) as containerd has it. The first that knows the registry counts.',
+  },
+  {
+    key: 'image.registries_conf',
+    type: 'path',
+    optional: true,
+    default: '/etc/containers/registries.conf',
+    exists: 'file-if-set',
+    description:
+      'Mirrors and blocked registries in the format of containers-registries.conf(5). Read if it exists; where it is set here it must exist. Empty: none.',
+  },
+  {
+    key: 'image.auth_file',
+    type: 'path',
+    optional: true,
+    default: '',
+    exists: 'file-if-set',
+    description:
+      'Credentials for registries in the format of containers-auth.json(5), for pulls that bring none. Empty: none.',
+  },
+  {
+    key: 'image.max_parallel_layers',
+    type: 'integer',
+    default: 3,
+    min: 1,
+    max: 64,
+    description: 'Layers of one image that are downloaded at the same time.',
+  },
+  {
+    key: 'image.stall_timeout',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    max: 86_400,
+    description: 'Seconds without a byte from the registry after which a pull is given up.',
+  },
+  {
+    key: 'streaming.address',
+    type: 'address',
+    default: '127.0.0.1',
+    description: 'The IP address on which exec, attach and port-forward are served to kubelet.',
+  },
+  {
+    key: 'streaming.port',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 65_535,
+    description: 'The port of the same. 0: any free port.',
+  },
+  {
+    key: 'log.level',
+    type: 'choice',
+    choices: ['trace', 'debug', 'info', 'warn', 'error'],
+    default: 'info',
+    description: 'The least important messages that are logged.',
+  },
+  {
+    key: 'log.format',
+    type: 'choice',
+    choices: ['json', 'text'],
+    default: 'text',
+    description: '"json" writes an object a line, "text" a line for people. Logs go to standard error.',
+  },
+] as const satisfies readonly Option[];
+
+/** The options of each `runtime.handlers.<name>`; `key` is the name under it. */
+export const HANDLER_OPTIONS = [
+  {
+    key: 'path',
+    type: 'path',
+    default: '',
+    defaultText: "the program of the handler's name in the usual directories",
+    exists: 'executable',
+    description: 'The program of the OCI runtime.',
+  },
+  {
+    key: 'root',
+    type: 'path',
+    default: '',
+    defaultText: '<state>/runtime/<name>',
+    description: 'Directory in which the runtime keeps its own state (its --root).',
+  },
+] as const satisfies readonly Option[];
+
+export const HANDLERS_KEY = 'runtime.handlers';
