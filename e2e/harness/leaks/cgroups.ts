@@ -1,0 +1,42 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { readIfExists } from '../../../src/base/files.js';
+import type { Scratch } from '../scratch.js';
+
+/** The suite's cgroup in every hierarchy, v1 and v2 alike, whether it is there or not. */
+export async function ownCgroups(scratch: Scratch): Promise<string[]> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
+  const hierarchies = mounts.filter(([, , type = '']) => type.startsWith('cgroup')).map(([, target = '']) => target);
+  return hierarchies.map((target) => join(target, scratch.cgroup));
+}
+
+/** Cgroups below the suite's own, but for the monitors', which stays while the daemon does. */
+export async function leakedCgroups(scratch: Scratch): Promise<string[]> {
+  const leaks: string[] = [];
+  for (const own of await ownCgroups(scratch)) {
+    const monitors = own.replace(scratch.cgroup, scratch.monitors);
+    leaks.push(...(await below(own)).filter((dir) => dir !== monitors));
+  }
+  return leaks.map((dir) => `cgroup ${dir}`);
+}
+
+/** Processes in the suite's cgroups. */
+export async function cgroupMembers(scratch: Scratch): Promise<Set<number>> {
+  const pids = new Set<number>();
+  for (const own of await ownCgroups(scratch)) {
+    for (const dir of [own, ...(await below(own))]) {
+      const members = (await readIfExists(join(dir, 'cgroup.procs'))) ?? '';
+      for (const pid of members.split('\n').filter(Boolean)) pids.add(Number(pid));
+    }
+  }
+  return pids;
+}
+
+/** All directories below one, the deepest last; none if it does not exist. */
+export async function below(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const children = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(dir, name));
+  const deeper = await Promise.all(children.map(below));
+  return [...children, ...deeper.flat()];
+}

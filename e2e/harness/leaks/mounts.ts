@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Scratch } from '../scratch.js';
+
+/** Mount points below the scratch directory, in the order of mounting. */
+export async function ownMounts(scratch: Scratch): Promise<string[]> {
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
+  const targets = lines.map((line) => unescape(line.split(' ')[4] ?? ''));
+  return targets.filter((target) => target.startsWith(`${scratch.dir}/`));
+}
+
+/** A daemon may hold its network namespace directory shared, a mount on itself: that one stays until it ends. */
+export async function leakedMounts(scratch: Scratch): Promise<string[]> {
+  const mounts = (await ownMounts(scratch)).filter((target) => target !== scratch.netns);
+  return mounts.map((target) => `mount ${target}`);
+}
+
+/** proc(5): space, tab, newline and backslash stand as octal numbers. */
+function unescape(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}

@@ -1,0 +1,67 @@
+import { directory, file, opaqueWhiteout, symlink, whiteout } from '../../scripts/oci-layout/entries.js';
+import { HOST_PLATFORM, image, imageIndex, layer, type Image, type Layer } from '../../scripts/oci-layout/image.js';
+import type { NamedImage } from '../../scripts/oci-layout/layout.js';
+import { shellRootfs } from './shell.js';
+
+const HOST = 'registry.k8s.io/gantry-test';
+
+/** Names of the images that Gantry's own tests pull. */
+export const OWN = {
+  /** An index of this machine's platform and another; /platform tells which one was taken. */
+  platforms: `${HOST}/platforms:1`,
+  /** The same as a Docker manifest list. */
+  dockerPlatforms: `${HOST}/docker-platforms:1`,
+  /** Docker schema 2 throughout. */
+  docker: `${HOST}/docker:1`,
+  /** Layers that are not compressed. */
+  plain: `${HOST}/plain:1`,
+  /** Four layers with whiteouts, an opaque directory, and a parent that only a lower layer lists. */
+  layered: `${HOST}/layered:1`,
+  /** Nothing for this machine's platform. */
+  foreign: `${HOST}/foreign:1`,
+} as const;
+
+export async function ownImages(): Promise<NamedImage[]> {
+  const rootfs = await shellRootfs();
+  const shell = await layer(rootfs);
+  const foreign = await platformImage(shell, 's390x');
+  const both = [foreign, await platformImage(shell, HOST_PLATFORM.architecture)];
+  const bare = await layer(rootfs, 'none');
+  return [
+    { name: OWN.platforms, image: imageIndex(both) },
+    { name: OWN.dockerPlatforms, image: imageIndex(both, 'docker') },
+    { name: OWN.docker, image: image({ layers: [shell], process: { Cmd: ['sh'] }, format: 'docker' }) },
+    { name: OWN.plain, image: image({ layers: [bare], process: { Cmd: ['sh'] } }) },
+    { name: OWN.layered, image: image({ layers: [shell, ...(await storyLayers())], process: { Cmd: ['sh'] } }) },
+    { name: OWN.foreign, image: imageIndex([foreign]) },
+  ];
+}
+
+async function platformImage(shell: Layer, architecture: string): Promise<Image> {
+  const marker = await layer([file('platform', `linux/${architecture}\n`)]);
+  return image({ layers: [shell, marker], platform: { os: 'linux', architecture } });
+}
+
+/**
+ * What must be seen at the top: /story/kept, /story/new, /story/opaque/late, /story/dir-to-link → kept, and
+ * /story/shut with mode 0700 of user 7, although the layer that adds /story/shut/inner does not list it.
+ */
+async function storyLayers(): Promise<Layer[]> {
+  const shut = directory('story/shut', { mode: 0o700, uid: 7, gid: 7 });
+  return [
+    await layer([
+      file('story/kept', 'kept\n'),
+      file('story/gone', 'gone\n'),
+      file('story/opaque/early', 'early\n'),
+      file('story/dir-to-link/inside', 'inside\n'),
+      shut,
+    ]),
+    await layer([whiteout('story/gone'), whiteout('story/dir-to-link'), file('story/new', 'new\n')]),
+    await layer([
+      opaqueWhiteout('story/opaque'),
+      file('story/opaque/late', 'late\n'),
+      symlink('story/dir-to-link', 'kept'),
+      file('story/shut/inner', 'inner\n'),
+    ]),
+  ];
+}
