@@ -142,7 +142,10 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
     try {
       if (!isId(name)) throw dataLoss(`${path} is not named by an id`);
       // The record is written last: without it nothing was acquired for the object yet.
-      if ((await readIfExists(join(path, 'record.json'))) === undefined) { await removeTree(path); return; }
+      if ((await readIfExists(join(path, 'record.json'))) === undefined) {
+        await removeTree(path);
+        return;
+      }
       const record = await readJson(join(path, 'record.json'), version);
       const status = await readJson(join(path, 'status.json'), version);
       if (record['id'] !== name) throw dataLoss(`${path}/record.json is of another id`);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { errnoOf, failedPrecondition, invalidArgument } from '../base/errors.js';
+import { errnoOf, invalidArgument } from '../base/errors.js';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
 
@@ -11,14 +11,6 @@ const MOUNT = '/sys/fs/cgroup';
 /** True where /sys/fs/cgroup is cgroup v2 alone; a hybrid host counts as v1, since the controllers are there. */
 export function isCgroupV2(): boolean {
   return existsSync(`${MOUNT}/cgroup.controllers`);
-}
-
-/** systemd where it runs the host (sd_booted(3)), else cgroupfs. */
-export function detectDriver(wished: 'auto' | CgroupDriver): CgroupDriver {
-  const systemd = existsSync('/run/systemd/system');
-  if (wished === 'systemd' && !systemd)
-    throw failedPrecondition('cgroup_driver is systemd, but systemd does not run here');
-  return wished === 'auto' ? (systemd ? 'systemd' : 'cgroupfs') : wished;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { StdioOptions } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { deadlineExceeded, internal, type GantryError } from '../base/errors.js';
@@ -55,6 +56,8 @@ export class OciRuntime {
 
   /** Removes what the runtime holds of a container, killing what is left of it; one it does not know is fine. */
   async delete(id: string): Promise<void> {
+    // runc and crun keep a container's state in a directory of its id; without it the call would be for nothing.
+    if (!existsSync(join(this.options.root, id))) return;
     const result = await this.#call(['delete', '--force', id]);
     if (result.exitCode !== 0 && !saysUnknown(result)) throw this.failure('delete', id, said(result));
   }

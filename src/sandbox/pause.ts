@@ -1,9 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { abortable } from '../base/abort.js';
 import { internal } from '../base/errors.js';
-import { identify, signalProcess, watchExit, type ProcessIdentity } from '../base/sys/process.js';
+import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
 import { allowedOomScoreAdj } from '../oci/spec/oom-score.js';
@@ -54,22 +53,6 @@ export async function createPause(options: PauseOptions): Promise<ProcessIdentit
   const pause = identify(pid);
   if (pause === undefined) throw internal(`the pause process ${pid} of sandbox "${record.id}" ended at once`);
   return pause;
-}
-
-const KILL_TIMEOUT_MS = 10_000;
-
-/**
- * Kills the pause process and waits for its end; ended already is fine.
- * @throws deadline-exceeded for one that even SIGKILL does not end, which hangs in the kernel.
- */
-export async function killPause(pause: ProcessIdentity): Promise<void> {
-  const watch = watchExit(pause);
-  try {
-    signalProcess(pause, 'SIGKILL');
-    await abortable(watch.ended, AbortSignal.timeout(KILL_TIMEOUT_MS));
-  } finally {
-    watch.close();
-  }
 }
 
 function pauseSpec(options: PauseOptions): OciSpec {

@@ -31,7 +31,10 @@ async function recoverSandbox(context: SandboxContext, sandbox: Sandbox): Promis
   const { record, status } = sandbox;
   switch (status.state) {
     case 'ready':
-      if (isAlive(status.pause)) { watchPause(context, record.id, status.pause); return; }
+      if (isAlive(status.pause)) {
+        watchPause(context, record.id, status.pause);
+        return;
+      }
       await context.store.update(record.id, (now) => moveSandbox(now, { state: 'not-ready', released: false }));
       return;
     case 'not-ready':

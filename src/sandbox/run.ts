@@ -1,7 +1,7 @@
 import { nowNs } from '../base/clock.js';
 import { alreadyExists, wrapError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
-import type { ProcessIdentity } from '../base/sys/process.js';
+import { endProcess, type ProcessIdentity } from '../base/sys/process.js';
 import { unmount, writeInNetns } from '../base/sys/sys.js';
 import { withUndo, type UndoStack } from '../base/undo.js';
 import { removeTree } from '../base/files.js';
@@ -9,7 +9,7 @@ import type { SandboxContext } from './context.js';
 import { mountShm, sandboxPaths, writeSandboxFiles, type SandboxPaths } from './files.js';
 import { sandboxName } from './name.js';
 import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
-import { createPause, killPause } from './pause.js';
+import { createPause } from './pause.js';
 import { moveSandbox } from './state.js';
 import { planSysctls } from './sysctls.js';
 import type { SandboxConfig, SandboxRecord } from './types.js';
@@ -113,7 +113,7 @@ async function acquireNetworkAndPause(
     return createPause({ record, paths, program, sysctls, runtime });
   };
   const [network, pause] = await Promise.allSettled([setUpNetwork(context, record), create()]);
-  if (pause.status === 'fulfilled') undo.push('pause process', () => killPause(pause.value));
+  if (pause.status === 'fulfilled') undo.push('pause process', () => endProcess(pause.value));
   if (pause.status === 'rejected') throw pause.reason;
   if (network.status === 'rejected') throw network.reason;
   // After ADD, so that the pod's wish wins over a plugin's.

@@ -1,9 +1,9 @@
 import { wrapError } from '../base/errors.js';
+import { endProcess } from '../base/sys/process.js';
 import { unmount } from '../base/sys/sys.js';
 import type { SandboxContext } from './context.js';
 import { sandboxPaths } from './files.js';
 import { dropNetns } from './netns.js';
-import { killPause } from './pause.js';
 import { moveSandbox } from './state.js';
 import type { Sandbox } from './store.js';
 
@@ -43,7 +43,7 @@ export async function releaseSandbox(context: SandboxContext, sandbox: Sandbox):
 }
 
 async function endPause(context: SandboxContext, { record, status }: Sandbox): Promise<void> {
-  if (status.state === 'ready') await killPause(status.pause);
+  if (status.state === 'ready') await endProcess(status.pause);
   // A handler that is no longer configured cannot be asked; what it held of pause ended with the process.
   if (context.runtimes.names.includes(record.handler)) await context.runtimes.get(record.handler).delete(record.id);
 }

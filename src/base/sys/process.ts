@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 
+import { abortable } from '../abort.js';
 import { errnoOf } from '../errors.js';
 import { pidfdOpenSync, pidfdSignalSync } from './calls.js';
 import { raw } from './libc.js';
@@ -59,6 +60,22 @@ function openPidfd(process: ProcessIdentity): number | undefined {
   if (isAlive(process)) return fd;
   raw.close(fd);
   return undefined;
+}
+
+const KILL_TIMEOUT_MS = 10_000;
+
+/**
+ * Kills the process and waits for its end; ended already is fine.
+ * @throws deadline-exceeded for one that even SIGKILL does not end, which hangs in the kernel.
+ */
+export async function endProcess(process: ProcessIdentity): Promise<void> {
+  const watch = watchExit(process);
+  try {
+    signalProcess(process, 'SIGKILL');
+    await abortable(watch.ended, AbortSignal.timeout(KILL_TIMEOUT_MS));
+  } finally {
+    watch.close();
+  }
 }
 
 export interface ExitWatch {

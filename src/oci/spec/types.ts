@@ -18,6 +18,13 @@ export interface OciProcess {
   readonly capabilities: OciCapabilities;
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
+  readonly rlimits?: readonly OciRlimit[];
+}
+
+export interface OciRlimit {
+  readonly type: string;
+  readonly soft: number;
+  readonly hard: number;
 }
 
 export interface OciUser {

@@ -14,17 +14,10 @@ export interface UserRequest {
   readonly imageUser: string;
 }
 
-/** A container's user with all groups, and the home directory for `HOME`. */
-export interface ResolvedUser {
-  readonly user: OciUser;
-  readonly home: string;
-}
-
 interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  readonly home: string;
 }
 
 interface GroupEntry {
@@ -39,7 +32,7 @@ interface GroupEntry {
  * @throws failed-precondition naming a user or group that the image does not have; invalid-argument for a group
  * without a user (CRI: run_as_group needs run_as_user or run_as_username).
  */
-export async function resolveUser(rootfs: string, request: UserRequest): Promise<ResolvedUser> {
+export async function resolveUser(rootfs: string, request: UserRequest): Promise<OciUser> {
   const [passwd, groups] = await Promise.all([readTable(rootfs, '/etc/passwd'), readTable(rootfs, '/etc/group')]);
   const { user, group } = wanted(request);
   const entry = findUser(passwd.flatMap(parsePasswd), user);
@@ -47,10 +40,7 @@ export async function resolveUser(rootfs: string, request: UserRequest): Promise
   const gid = group === '' ? entry.gid : findGroup(groupEntries, group);
   const fromImage = request.groupsPolicy === 'strict' ? [] : memberships(groupEntries, entry.name);
   const additional = new Set([...fromImage, ...request.supplementalGroups]);
-  return {
-    user: { uid: entry.uid, gid, ...(additional.size === 0 ? {} : { additionalGids: [...additional] }) },
-    home: entry.home,
-  };
+  return { uid: entry.uid, gid, ...(additional.size === 0 ? {} : { additionalGids: [...additional] }) };
 }
 
 /** The user and group asked for, as text: the request's before the image's. */
@@ -70,7 +60,7 @@ function findUser(entries: readonly PasswdEntry[], user: string): PasswdEntry {
   if (named !== undefined) return named;
   const uid = parseId(user);
   if (uid === undefined) throw failedPrecondition(`the image's /etc/passwd has no user "${user}"`);
-  return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0, home: '/' };
+  return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0 };
 }
 
 function findGroup(entries: readonly GroupEntry[], group: string): number {
@@ -90,10 +80,10 @@ async function readTable(rootfs: string, path: string): Promise<string[]> {
 
 /** passwd(5): name:password:uid:gid:comment:home:shell. */
 function parsePasswd(line: string): PasswdEntry[] {
-  const [name = '', , uidText = '', gidText = '', , home = ''] = line.split(':');
+  const [name = '', , uidText = '', gidText = ''] = line.split(':');
   const uid = parseId(uidText);
   const gid = parseId(gidText);
-  return name === '' || uid === undefined || gid === undefined ? [] : [{ name, uid, gid, home: home || '/' }];
+  return name === '' || uid === undefined || gid === undefined ? [] : [{ name, uid, gid }];
 }
 
 /** group(5): name:password:gid:members. */

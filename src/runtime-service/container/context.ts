@@ -1,0 +1,61 @@
+import type { KeyedLock } from '../../base/keyed-lock.js';
+import type { Logger } from '../../base/log.js';
+import type { JoinableOperations, NameRegistry } from '../../base/names.js';
+import type { UndoRetries } from '../../base/undo.js';
+import type { Monitor } from '../../oci/monitor.js';
+import type { Runtimes } from '../../oci/runtimes.js';
+import type { SandboxStore } from '../../sandbox/store.js';
+import type { ExitWatcher } from './exits.js';
+import type { ContainerStore } from './store.js';
+
+/** What a container needs to know of its image. */
+export interface ContainerImage {
+  readonly id: string;
+  readonly repoDigests: readonly string[];
+  readonly config: {
+    readonly env: readonly string[];
+    readonly cmd: readonly string[];
+    readonly entrypoint: readonly string[];
+    readonly workingDir: string;
+    /** `user[:group]`, names or numbers. */
+    readonly user: string;
+    readonly stopSignal: string;
+  };
+}
+
+/** What containers need of the image service. */
+export interface ContainerImages {
+  /** By tag, digest, id or unique prefix of one. @throws not-found */
+  resolve(image: string): ContainerImage;
+  /** Mounts the image's layers with a writable one at `target`; in use under `owner` from then on. */
+  mountRootfs(options: RootfsRequest): Promise<void>;
+  /** Not mounted is fine. */
+  unmountRootfs(options: { readonly owner: string; readonly target: string }): Promise<void>;
+  /** After a restart: `owner` still uses the image. */
+  adopt(owner: string, imageId: string): void;
+}
+
+export interface RootfsRequest {
+  readonly imageId: string;
+  readonly owner: string;
+  readonly target: string;
+  /** A directory for the writable layer. */
+  readonly writable: string;
+}
+
+/** What every operation on containers works with; main makes the one there is. */
+export interface ContainerContext {
+  readonly store: ContainerStore;
+  readonly sandboxes: SandboxStore;
+  readonly images: ContainerImages;
+  readonly runtimes: Runtimes;
+  readonly monitor: Monitor;
+  readonly exits: ExitWatcher;
+  readonly names: NameRegistry;
+  readonly joins: JoinableOperations<string>;
+  readonly locks: KeyedLock;
+  readonly retries: UndoRetries;
+  readonly logger: Logger;
+  /** Volatile state: `<state>`. */
+  readonly stateDir: string;
+}

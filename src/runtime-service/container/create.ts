@@ -1,0 +1,168 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
+import { ensureDirectory, removeTree } from '../../base/files.js';
+import type { ProcessIdentity } from '../../base/sys/process.js';
+import { withUndo, type UndoStack } from '../../base/undo.js';
+import { cgroupDirsOf } from '../../oci/cgroup.js';
+import { resolveUser } from '../../oci/spec/user.js';
+import { sandboxPaths } from '../../sandbox/files.js';
+import type { Sandbox } from '../../sandbox/store.js';
+import type { SandboxRecord } from '../../sandbox/types.js';
+import type { ContainerContext, ContainerImage } from './context.js';
+import { endProcesses } from './kill.js';
+import { containerName } from './name.js';
+import { containerPaths, type ContainerPaths } from './paths.js';
+import { makeRecord } from './record.js';
+import { containerSpec } from './spec.js';
+import { moveContainer } from './state.js';
+import type { ContainerConfig, ContainerProcesses, ContainerRecord } from './types.js';
+
+/**
+ * Makes a container in a sandbox and returns its id (CRI CreateContainer): root filesystem, OCI configuration, and the
+ * runtime's `create` under conmon. A retry of the same request joins the operation under way.
+ * @throws not-found for the sandbox or the image; failed-precondition if the sandbox is not ready; already-exists for a
+ * name in use; what failed, after undoing the rest.
+ */
+export async function createContainer(
+  context: ContainerContext,
+  request: { readonly sandboxId: string; readonly config: ContainerConfig; readonly digest: string },
+): Promise<string> {
+  const { config, digest } = request;
+  const sandbox = context.sandboxes.find(request.sandboxId);
+  const name = containerName(config.metadata, sandbox.record.config.metadata);
+  const holder = context.store.get(context.names.holder(name) ?? '');
+  if (holder?.status.state === 'created' && holder.record.requestDigest === digest) return holder.record.id;
+  return context.joins.run(name, digest, async () => {
+    readyPause(context, sandbox.record.id);
+    const image = context.images.resolve(config.image);
+    const record = makeRecord({ name, config, sandbox: sandbox.record, image, requestDigest: digest });
+    context.names.claim(name, record.id);
+    return context.locks.run(record.id, () => make(context, { record, sandbox, image }));
+  });
+}
+
+interface Making {
+  readonly record: ContainerRecord;
+  readonly sandbox: Sandbox;
+  readonly image: ContainerImage;
+}
+
+async function make(context: ContainerContext, making: Making): Promise<string> {
+  const { record, sandbox } = making;
+  const { id, name } = record;
+  try {
+    return await withUndo(context, async (undo) => {
+      undo.push('name', () => context.names.release(name, id));
+      await acquireAll(context, making, undo);
+      return id;
+    });
+  } catch (error) {
+    throw wrapError(error, `create container "${record.config.metadata.name}" in sandbox "${sandbox.record.id}"`);
+  }
+}
+
+/** Every step pushes its way back first: a step that fails may have done half its work. */
+async function acquireAll(
+  context: ContainerContext,
+  { record, sandbox, image }: Making,
+  undo: UndoStack,
+): Promise<void> {
+  const { id } = record;
+  const paths = containerPaths(context.stateDir, id);
+  const runtime = context.runtimes.get(record.handler);
+  undo.push('record', () => context.store.delete(id));
+  await context.store.create(record, { state: 'creating' });
+  undo.push('bundle', () => removeTree(paths.bundle));
+  await ensureDirectory(paths.rootfs, 0o755);
+  undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
+  await context.images.mountRootfs({
+    imageId: image.id,
+    owner: id,
+    target: paths.rootfs,
+    writable: context.store.dirOf(id),
+  });
+  await writeSpec(context, { record, sandbox: sandbox.record, image, paths });
+  await prepareHost(record);
+  undo.push('runtime', () => runtime.delete(id));
+  const { stdin, stdinOnce, tty } = record.config;
+  const monitored = await context.monitor.create(
+    {
+      id,
+      name: record.name,
+      bundle: paths.bundle,
+      persistDir: context.store.dirOf(id),
+      logPath: record.logPath,
+      terminal: tty,
+      stdin,
+      leaveStdinOpen: stdin && !stdinOnce,
+    },
+    runtime,
+  );
+  undo.push('processes', () => endProcesses(monitored));
+  const processes: ContainerProcesses = { ...monitored, cgroupDir: cgroupDirOf(monitored.init, id) };
+  await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes }));
+  // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
+  readyPause(context, record.sandboxId);
+  context.exits.watch(record, processes);
+}
+
+/** The pause process of a sandbox that can take containers. */
+function readyPause(context: ContainerContext, sandboxId: string): ProcessIdentity {
+  const { status } = context.sandboxes.find(sandboxId);
+  if (status.state === 'ready') return status.pause;
+  throw failedPrecondition(`sandbox "${sandboxId}" is not ready: its state is ${status.state}`);
+}
+
+async function writeSpec(
+  context: ContainerContext,
+  {
+    record,
+    sandbox,
+    image,
+    paths,
+  }: { record: ContainerRecord; sandbox: SandboxRecord; image: ContainerImage; paths: ContainerPaths },
+): Promise<void> {
+  const files = sandboxPaths(context.stateDir, sandbox.id);
+  const { security } = record.config;
+  const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });
+  const spec = containerSpec({
+    record,
+    sandbox,
+    pause: readyPause(context, sandbox.id),
+    ...(security.pid === 'target' ? { target: targetInit(context, record) } : {}),
+    image,
+    user,
+    rootfs: paths.rootfs,
+    files: { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' },
+    runtime: context.runtimes.get(record.handler),
+  });
+  await writeFile(join(paths.bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+}
+
+/** CRI NamespaceMode TARGET: the pid namespace of a running container of the same sandbox. */
+function targetInit(context: ContainerContext, record: ContainerRecord): ProcessIdentity {
+  const { targetId } = record.config.security;
+  const target = context.store.find(targetId);
+  if (target.record.sandboxId !== record.sandboxId)
+    throw failedPrecondition(`container "${targetId}" is of another sandbox`);
+  if (target.status.state !== 'running') throw failedPrecondition(`container "${targetId}" does not run`);
+  return target.status.processes.init;
+}
+
+/** What the host must have: the log's directory, and a directory for a mount source that is missing, as the peers do. */
+async function prepareHost({ logPath, config }: ContainerRecord): Promise<void> {
+  if (logPath !== '') await mkdir(dirname(logPath), { recursive: true, mode: 0o755 });
+  for (const { hostPath } of config.mounts) {
+    await mkdir(hostPath, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== 'EEXIST') throw wrapError(error, `mount source ${hostPath}`);
+    });
+  }
+}
+
+function cgroupDirOf(init: ProcessIdentity, id: string): string {
+  const dir = cgroupDirsOf(init.pid).find((path) => path.includes(id));
+  if (dir === undefined) throw internal(`the init process ${init.pid} of container "${id}" is in no cgroup of its own`);
+  return dir;
+}

@@ -1,0 +1,115 @@
+import { abortable } from '../../base/abort.js';
+import { nowNs } from '../../base/clock.js';
+import { describeError, hasCode } from '../../base/errors.js';
+import type { KeyedLock } from '../../base/keyed-lock.js';
+import type { Logger } from '../../base/log.js';
+import { watchExit } from '../../base/sys/process.js';
+import { killCgroup } from '../../oci/cgroup.js';
+import { readExit } from '../../oci/monitor.js';
+import type { Runtimes } from '../../oci/runtimes.js';
+import { containerPaths } from './paths.js';
+import { moveContainer } from './state.js';
+import type { ContainerStore } from './store.js';
+import type { ContainerProcesses, ContainerRecord, ExitedStatus } from './types.js';
+
+export interface ExitWatcherOptions {
+  readonly store: ContainerStore;
+  readonly runtimes: Runtimes;
+  readonly locks: KeyedLock;
+  readonly stateDir: string;
+  readonly logger: Logger;
+}
+
+/** How long conmon may take from init's end to its exit file: it drains the output first. */
+const MONITOR_GRACE_MS = 10_000;
+
+/**
+ * Sees containers end, by the pidfds of init and conmon, and records how. Watching init itself as well tells of the
+ * end of a container whose monitor was killed.
+ */
+export class ExitWatcher {
+  readonly #options: ExitWatcherOptions;
+  readonly #ends = new Map<string, Promise<void>>();
+
+  constructor(options: ExitWatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Watches a created container; a dead one is recorded at once. */
+  watch(record: ContainerRecord, processes: ContainerProcesses): void {
+    const end = this.#follow(record, processes).finally(() => this.#ends.delete(record.id));
+    this.#ends.set(record.id, end);
+    void end.then(() => this.#release(record));
+  }
+
+  /** Settles when the container's end is on record; at once for one that is not watched. */
+  ended(id: string): Promise<void> {
+    return this.#ends.get(id) ?? Promise.resolve();
+  }
+
+  async #follow(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      await watchExit(processes.init).ended;
+      if (record.config.security.pid !== 'container') await killCgroup(processes.cgroupDir);
+      await this.#monitorEnded(processes);
+      await this.#publish(record);
+    } catch (error) {
+      if (hasCode(error, 'not-found')) return;
+      logger.error({ container: record.id, error: describeError(error) }, 'cannot record the end of a container');
+    }
+  }
+
+  /** Has the runtime give back the cgroup, when no start or removal is under way. */
+  async #release({ id, handler }: ContainerRecord): Promise<void> {
+    const { locks, store, runtimes, logger } = this.#options;
+    try {
+      await locks.run(id, async () => {
+        if (store.get(id) !== undefined) await runtimes.get(handler).delete(id);
+      });
+    } catch (error) {
+      logger.warn({ container: id, error: describeError(error) }, 'the runtime keeps a container that ended');
+    }
+  }
+
+  async #monitorEnded({ monitor }: ContainerProcesses): Promise<void> {
+    const watch = watchExit(monitor);
+    try {
+      await abortable(watch.ended, AbortSignal.timeout(MONITOR_GRACE_MS));
+    } catch {
+      // A monitor that hangs: the exit file may be there all the same.
+    } finally {
+      watch.close();
+    }
+  }
+
+  async #publish(record: ContainerRecord): Promise<void> {
+    const { store, stateDir, logger } = this.#options;
+    const { bundle } = containerPaths(stateDir, record.id);
+    const exit = await readExit({ bundle, persistDir: store.dirOf(record.id), id: record.id });
+    const finishedAt = nowNs();
+    const { status } = await store.update(record.id, (now) => {
+      if (now.state !== 'created' && now.state !== 'running') return now;
+      const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
+      return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt });
+    });
+    logger.info(
+      { container: record.id, exitCode: exit?.exitCode ?? UNKNOWN_EXIT, state: status.state },
+      'container exited',
+    );
+  }
+}
+
+/** What CRI users know as "nobody can tell". */
+const UNKNOWN_EXIT = 255;
+
+function exitedStatus(exit: { exitCode: number; oomKilled: boolean } | undefined, finishedAt: string): ExitedStatus {
+  const base = { state: 'exited', finishedAt, message: '' } as const;
+  if (exit === undefined) {
+    return { ...base, exitCode: UNKNOWN_EXIT, reason: 'Unknown', message: 'the monitor left no exit code' };
+  }
+  const { exitCode, oomKilled } = exit;
+  // The kernel kills by SIGKILL; an OOM of another process of the container leaves init's code as it is.
+  const reason = oomKilled && exitCode === 137 ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';
+  return { ...base, exitCode, reason };
+}

@@ -1,0 +1,136 @@
+import { invalidArgument } from '../../base/errors.js';
+import type { ProcessIdentity } from '../../base/sys/process.js';
+import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
+import type { OciRuntime } from '../../oci/runtime.js';
+import { ociCapabilities } from '../../oci/spec/capabilities.js';
+import { planDevices } from '../../oci/spec/devices.js';
+import {
+  bindMounts,
+  defaultMounts,
+  rootfsPropagation,
+  sandboxMounts,
+  type SandboxFiles,
+} from '../../oci/spec/mounts.js';
+import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
+import { MASKED_PATHS, READONLY_PATHS } from '../../oci/spec/paths.js';
+import { inheritedRlimits } from '../../oci/spec/rlimits.js';
+import { ociResources } from '../../oci/spec/resources.js';
+import type { OciNamespace, OciProcess, OciSpec, OciUser } from '../../oci/spec/types.js';
+import { hostnameOf } from '../../sandbox/files.js';
+import type { SandboxRecord } from '../../sandbox/types.js';
+import type { ContainerImage } from './context.js';
+import type { ContainerRecord } from './types.js';
+
+export interface SpecInput {
+  readonly record: ContainerRecord;
+  readonly sandbox: SandboxRecord;
+  readonly pause: ProcessIdentity;
+  /** Init of the container whose pid namespace is joined (CRI NamespaceMode TARGET). */
+  readonly target?: ProcessIdentity;
+  readonly image: ContainerImage;
+  readonly user: OciUser;
+  readonly rootfs: string;
+  readonly files: SandboxFiles;
+  readonly runtime: OciRuntime;
+}
+
+/** The OCI configuration of a container. */
+export function containerSpec(input: SpecInput): OciSpec {
+  const { config } = input.record;
+  const { security } = config;
+  const { privileged } = security;
+  const hostNetwork = input.sandbox.netnsPath === undefined;
+  const devices = planDevices(config.devices, privileged);
+  return {
+    ociVersion: '1.0.2',
+    process: containerProcess(input),
+    root: { path: input.rootfs, readonly: security.readonlyRootfs },
+    mounts: [
+      ...defaultMounts({ privileged, hostNetwork }),
+      ...sandboxMounts(input.files, config.mounts, security.readonlyRootfs),
+      ...bindMounts(config.mounts),
+    ],
+    annotations: config.annotations,
+    linux: {
+      namespaces: containerNamespaces(input),
+      cgroupsPath: cgroupsPath(input.runtime.options.cgroupDriver, input.sandbox.cgroupParent, input.record.id),
+      devices: devices.devices,
+      resources: ociResources(config.resources, devices.rules),
+      maskedPaths: pathsOr(security.maskedPaths, MASKED_PATHS, privileged),
+      readonlyPaths: pathsOr(security.readonlyPaths, READONLY_PATHS, privileged),
+      rootfsPropagation: rootfsPropagation(config.mounts),
+    },
+  };
+}
+
+function pathsOr(asked: readonly string[], usual: readonly string[], privileged: boolean): readonly string[] {
+  if (privileged) return [];
+  return asked.length === 0 ? usual : asked;
+}
+
+function containerProcess(input: SpecInput): OciProcess {
+  const { record, image, user } = input;
+  const { config } = record;
+  return {
+    terminal: config.tty,
+    user,
+    args: commandLine(input),
+    env: environment(input),
+    cwd: config.workingDir || image.config.workingDir || '/',
+    capabilities: ociCapabilities({
+      privileged: config.security.privileged,
+      add: config.security.addCapabilities,
+      drop: config.security.dropCapabilities,
+    }),
+    noNewPrivileges: config.security.noNewPrivileges,
+    oomScoreAdj: allowedOomScoreAdj(config.resources.oomScoreAdj),
+    rlimits: inheritedRlimits(),
+  };
+}
+
+/** CRI: `command` replaces the image's entrypoint and its arguments, `args` only the arguments. */
+function commandLine({ record: { config }, image }: SpecInput): string[] {
+  const { command, args } = config;
+  const entrypoint = command.length > 0 ? command : image.config.entrypoint;
+  const usual = command.length > 0 ? [] : image.config.cmd;
+  const line = [...entrypoint, ...(args.length > 0 ? args : usual)];
+  if (line.length === 0)
+    throw invalidArgument(`container "${config.metadata.name}": no command, and image ${image.id} has none`);
+  return line;
+}
+
+const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The image's environment under the request's; the last of two settings wins. */
+function environment({ record: { config }, image, sandbox }: SpecInput): string[] {
+  const all = [DEFAULT_PATH, `HOSTNAME=${hostnameOf(sandbox.config, sandbox.id)}`];
+  if (config.tty) all.push('TERM=xterm');
+  all.push(...image.config.env, ...config.env.map(({ key, value }) => `${key}=${value}`));
+  return [...new Map(all.map((entry) => [entry.split('=', 1)[0], entry])).values()];
+}
+
+function containerNamespaces({ record, sandbox, pause, target }: SpecInput): OciNamespace[] {
+  const { namespaces } = sandbox.config;
+  const join = (type: OciNamespace['type'], { pid }: ProcessIdentity): OciNamespace => ({
+    type,
+    path: `/proc/${pid}/ns/${NS_FILES[type]}`,
+  });
+  const list: OciNamespace[] = [{ type: 'mount' }];
+  if (namespaces.ipc === 'pod') list.push(join('ipc', pause));
+  if (sandbox.netnsPath !== undefined) list.push({ type: 'network', path: sandbox.netnsPath }, join('uts', pause));
+  if (record.config.security.pid === 'container') list.push({ type: 'pid' });
+  if (record.config.security.pid === 'pod') list.push(join('pid', pause));
+  if (target !== undefined) list.push(join('pid', target));
+  if (isCgroupV2() && !record.config.security.privileged) list.push({ type: 'cgroup' });
+  return list;
+}
+
+const NS_FILES: Readonly<Record<OciNamespace['type'], string>> = {
+  pid: 'pid',
+  network: 'net',
+  ipc: 'ipc',
+  uts: 'uts',
+  mount: 'mnt',
+  cgroup: 'cgroup',
+  user: 'user',
+};

@@ -1,0 +1,17 @@
+import { internal } from '../../base/errors.js';
+import type { ContainerState, ContainerStatus } from './types.js';
+
+/** The legal moves; see the diagram at {@link ContainerStatus}. */
+const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
+  creating: ['created', 'removing'],
+  created: ['running', 'exited'],
+  running: ['exited'],
+  exited: ['exited', 'removing'],
+  removing: ['removing'],
+};
+
+/** @throws internal for a move that the table does not list: a bug of ours. */
+export function moveContainer<To extends ContainerStatus>(from: ContainerStatus, to: To): To {
+  if (TRANSITIONS[from.state].includes(to.state)) return to;
+  throw internal(`a container cannot go from ${from.state} to ${to.state}`);
+}

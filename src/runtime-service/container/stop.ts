@@ -1,0 +1,47 @@
+import { abortable } from '../../base/abort.js';
+import { deadlineExceeded, hasCode } from '../../base/errors.js';
+import { signalProcess } from '../../base/sys/process.js';
+import type { ContainerContext } from './context.js';
+import { killContainer } from './kill.js';
+import type { Container } from './store.js';
+
+/** How long a container may take to end after SIGKILL before the caller is told. */
+const KILL_GRACE_MS = 20_000;
+
+/**
+ * Ends a container: its stop signal, and after `timeoutSeconds` SIGKILL (CRI StopContainer). Takes no lock, so that a
+ * second call with a shorter timeout is heard at once. Ended already, or unknown, is fine.
+ */
+export async function stopContainer(context: ContainerContext, id: string, timeoutSeconds: number): Promise<void> {
+  const container = context.store.get(id);
+  const processes = processesOf(container);
+  if (container === undefined || processes === undefined) return;
+  const ended = context.exits.ended(id);
+  if (timeoutSeconds > 0 && container.status.state === 'running') {
+    signalProcess(processes.init, container.record.stopSignal);
+    if (await endsWithin(ended, timeoutSeconds * 1000)) return;
+  }
+  await killContainer(container.record, processes);
+  if (!(await endsWithin(ended, KILL_GRACE_MS))) throw deadlineExceeded(`container "${id}" does not end after SIGKILL`);
+}
+
+/** Ends all containers of a sandbox at once, without grace (CRI StopPodSandbox). */
+export async function killContainersOf(context: ContainerContext, sandboxId: string): Promise<void> {
+  const containers = context.store.list().filter(({ record }) => record.sandboxId === sandboxId);
+  await Promise.all(containers.map(({ record }) => stopContainer(context, record.id, 0)));
+}
+
+function processesOf(container: Container | undefined) {
+  const status = container?.status;
+  return status?.state === 'created' || status?.state === 'running' ? status.processes : undefined;
+}
+
+async function endsWithin(ended: Promise<void>, ms: number): Promise<boolean> {
+  try {
+    await abortable(ended, AbortSignal.timeout(ms));
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'deadline-exceeded')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+import type { ProcessIdentity } from '../../base/sys/process.js';
+import type { ContainerDevice } from '../../oci/spec/devices.js';
+import type { ContainerMount } from '../../oci/spec/mounts.js';
+import type { ContainerResources } from '../../oci/spec/resources.js';
+
+/** What a container was asked to be, checked. */
+export interface ContainerConfig {
+  readonly metadata: { readonly name: string; readonly attempt: number };
+  /** As asked: a tag, a digest or an id. */
+  readonly image: string;
+  /** What the user wrote, when kubelet resolved it to an id (CRI ImageSpec.user_specified_image). */
+  readonly userSpecifiedImage: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  /** Empty: the image's, else `/`. */
+  readonly workingDir: string;
+  readonly env: readonly { readonly key: string; readonly value: string }[];
+  readonly mounts: readonly ContainerMount[];
+  readonly devices: readonly ContainerDevice[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Below the sandbox's log directory; empty for no log. */
+  readonly logPath: string;
+  readonly stdin: boolean;
+  /** Close stdin after the first attach session. */
+  readonly stdinOnce: boolean;
+  readonly tty: boolean;
+  /** A signal's name; empty: the image's, else SIGTERM. */
+  readonly stopSignal: string;
+  readonly resources: ContainerResources;
+  readonly security: SecurityConfig;
+}
+
+/** CRI LinuxContainerSecurityContext, as far as it is served. */
+export interface SecurityConfig {
+  readonly privileged: boolean;
+  readonly addCapabilities: readonly string[];
+  readonly dropCapabilities: readonly string[];
+  readonly pid: 'pod' | 'container' | 'node' | 'target';
+  readonly targetId: string;
+  readonly uid?: number;
+  readonly username: string;
+  readonly gid?: number;
+  readonly supplementalGroups: readonly number[];
+  readonly groupsPolicy: 'merge' | 'strict';
+  readonly readonlyRootfs: boolean;
+  readonly noNewPrivileges: boolean;
+  /** Empty: the default ones. */
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+}
+
+/** Fixed for the container's life; synced to disk before anything is acquired for it. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** Only one container may have it at a time; made of the container's and the pod's metadata. */
+  readonly name: string;
+  readonly sandboxId: string;
+  readonly config: ContainerConfig;
+  readonly requestDigest: string;
+  /** Nanoseconds since the epoch, decimal. */
+  readonly createdAt: string;
+  readonly handler: string;
+  readonly imageId: string;
+  /** The image's digest reference, or its id if it has none. */
+  readonly imageRef: string;
+  /** Absolute; empty for no log. */
+  readonly logPath: string;
+  readonly stopSignal: NodeJS.Signals;
+}
+
+/** The processes of a created container. */
+export interface ContainerProcesses {
+  readonly init: ProcessIdentity;
+  readonly monitor: ProcessIdentity;
+  /** The container's cgroup in one hierarchy, to kill what outlives init in a shared pid namespace. */
+  readonly cgroupDir: string;
+}
+
+/**
+ * ```
+ * creating ──► created ──► running ──► exited ──► removing ──► (gone)
+ *     │           └────────────────────► ▲           ▲
+ *     └──────────────────────────────────────────────┘ undo, or a crash half-way
+ * ```
+ */
+export type ContainerStatus =
+  | { readonly state: 'creating' }
+  | { readonly state: 'created'; readonly processes: ContainerProcesses }
+  | { readonly state: 'running'; readonly processes: ContainerProcesses; readonly startedAt: string }
+  | ExitedStatus
+  | { readonly state: 'removing' };
+
+export interface ExitedStatus {
+  readonly state: 'exited';
+  /** Absent for one that never started. */
+  readonly startedAt?: string;
+  readonly finishedAt: string;
+  /** 128 + signal where one ended it; 255 where nobody knows. */
+  readonly exitCode: number;
+  readonly reason: 'Completed' | 'Error' | 'OOMKilled' | 'Unknown';
+  readonly message: string;
+}
+
+export type ContainerState = ContainerStatus['state'];
