@@ -1,0 +1,75 @@
+import { chmodSync, chownSync, lchownSync, lstatSync, lutimesSync, utimesSync } from 'node:fs';
+
+import { errnoOf } from '../../base/errors.js';
+import { lsetxattrSync } from '../../base/sys/calls.js';
+import { readXattrsSync } from '../../base/sys/xattr.js';
+import { toPath, toText } from './paths.js';
+
+/** What a file has besides its content. */
+export interface Attributes {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since the epoch. */
+  readonly mtime: number;
+  readonly xattrs: ReadonlyMap<string, Buffer>;
+}
+
+/** A directory that neither its layer nor those below describe. The time is fixed so that trees come out the same. */
+export const DEFAULT_DIRECTORY: Attributes = { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: new Map() };
+
+const OVERLAY = 'trusted.overlay.';
+export const OPAQUE = `${OVERLAY}opaque`;
+
+/**
+ * Attributes that an image may not bring: overlayfs's own, which could point a directory elsewhere, and SELinux
+ * labels, which belong to the host's policy.
+ */
+const isForeign = (name: string): boolean => name.startsWith(OVERLAY) || name === 'security.selinux';
+
+/** Applies all attributes to a directory, or to a file that is not a link; owner first, since chown clears setuid. */
+export function applyAttributes(path: string, attributes: Attributes): void {
+  const target = toPath(path);
+  chownSync(target, attributes.uid, attributes.gid);
+  chmodSync(target, attributes.mode);
+  applyXattrs(path, attributes.xattrs);
+  utimesSync(target, clampTime(attributes.mtime), clampTime(attributes.mtime));
+}
+
+/** The attributes that a symbolic link can have. */
+export function applyLinkAttributes(path: string, attributes: Attributes): void {
+  const target = toPath(path);
+  lchownSync(target, attributes.uid, attributes.gid);
+  applyXattrs(path, attributes.xattrs);
+  lutimesSync(target, clampTime(attributes.mtime), clampTime(attributes.mtime));
+}
+
+export function applyXattrs(path: string, xattrs: ReadonlyMap<string, Buffer>): void {
+  for (const [name, value] of xattrs) if (!isForeign(name)) setXattr(path, name, value);
+}
+
+/** A file system without user attributes is no reason to refuse an image; a lost file capability is. */
+function setXattr(path: string, name: string, value: Buffer): void {
+  try {
+    lsetxattrSync(toText(path), name, value);
+  } catch (error) {
+    const unsupported = errnoOf(error) === 'ENOTSUP' || errnoOf(error) === 'EOPNOTSUPP';
+    if (!unsupported || name.startsWith('security.')) throw error;
+  }
+}
+
+export function markOpaque(path: string): void {
+  lsetxattrSync(toText(path), OPAQUE, Buffer.from('y'));
+}
+
+/** The attributes of a directory in a layer that is already unpacked. */
+export function readAttributes(path: string): Attributes {
+  const { mode, uid, gid, mtimeMs } = lstatSync(toPath(path));
+  const xattrs = readXattrsSync(toText(path));
+  return { mode: mode & 0o7777, uid, gid, mtime: mtimeMs / 1000, xattrs };
+}
+
+/** Times before 1970 and beyond ext4's range are bent to what every kernel and Node take. */
+export function clampTime(seconds: number): number {
+  return Math.min(Math.max(seconds, 0), 0x3_7fff_ffff);
+}

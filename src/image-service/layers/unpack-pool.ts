@@ -1,0 +1,89 @@
+import { abortable } from '../../base/abort.js';
+import { ensureDirectory } from '../../base/files.js';
+import { DEFAULT_LIMITS, type ExpectedLayer, type UnpackLimits } from './unpack-job.js';
+import { UnpackThread } from './unpack-thread.js';
+import type { DiskUse } from './untar.js';
+
+export interface UnpackOptions {
+  readonly source: AsyncIterable<Uint8Array>;
+  /** Made here; must not exist. */
+  readonly directory: string;
+  readonly expected?: ExpectedLayer;
+  /** Directories of the layers below, top first; awaited when the rest is done. */
+  readonly lowers: Promise<readonly string[]>;
+  readonly limits?: UnpackLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How long a thread is kept for the next layer: starting one takes longer than unpacking a small layer. */
+const IDLE_MS = 10_000;
+
+interface Idle {
+  readonly thread: UnpackThread;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Unpacking threads: as many as there are layers at once, which the caller bounds. */
+export class UnpackPool {
+  readonly #idle: Idle[] = [];
+  #closed = false;
+
+  /** Unpacks and verifies one layer while its bytes arrive. On failure the directory is left to the caller. */
+  async unpack(options: UnpackOptions): Promise<DiskUse> {
+    await ensureDirectory(options.directory);
+    return this.#with((thread) => abortable(feed(thread, options), options.signal));
+  }
+
+  /** Removes a tree in a thread: a layer's many files would hold up all other file work of the process. */
+  async remove(path: string): Promise<void> {
+    await this.#with((thread) => thread.ask({ type: 'remove', path }, 'removed'));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const idle = this.#idle.splice(0);
+    for (const { timer } of idle) clearTimeout(timer);
+    await Promise.all(idle.map(({ thread }) => thread.end()));
+  }
+
+  async #with<T>(use: (thread: UnpackThread) => Promise<T>): Promise<T> {
+    const thread = this.#take();
+    try {
+      const result = await use(thread);
+      await this.#give(thread);
+      return result;
+    } catch (error) {
+      await thread.end();
+      throw error;
+    }
+  }
+
+  #take(): UnpackThread {
+    const idle = this.#idle.pop();
+    if (idle === undefined) return new UnpackThread();
+    clearTimeout(idle.timer);
+    idle.thread.busy();
+    return idle.thread;
+  }
+
+  async #give(thread: UnpackThread): Promise<void> {
+    if (this.#closed) return thread.end();
+    thread.idle();
+    const timer = setTimeout(() => {
+      this.#idle.splice(this.#idle.indexOf(idle), 1);
+      void thread.end();
+    }, IDLE_MS).unref();
+    const idle: Idle = { thread, timer };
+    this.#idle.push(idle);
+    return undefined;
+  }
+}
+
+async function feed(thread: UnpackThread, options: UnpackOptions): Promise<DiskUse> {
+  const { directory, expected, limits = DEFAULT_LIMITS } = options;
+  thread.post({ type: 'start', request: { directory, limits, ...(expected === undefined ? {} : { expected }) } });
+  for await (const chunk of options.source) await thread.send(chunk);
+  await thread.ask({ type: 'end' }, 'verified');
+  const answer = await thread.ask({ type: 'finish', lowers: await options.lowers }, 'finished');
+  return answer.use;
+}

@@ -1,0 +1,69 @@
+import { rmSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+
+import { codeOf, describeError, internal, type ErrorCode } from '../../base/errors.js';
+import { UnpackJob, type UnpackRequest } from './unpack-job.js';
+import type { DiskUse } from './untar.js';
+
+/** The body of an unpacking thread: one job at a time, its messages strictly in order. */
+
+export type ToWorker =
+  | { readonly type: 'start'; readonly request: UnpackRequest }
+  | { readonly type: 'chunk'; readonly chunk: Uint8Array }
+  | { readonly type: 'end' }
+  | { readonly type: 'finish'; readonly lowers: readonly string[] }
+  | { readonly type: 'remove'; readonly path: string };
+
+export type FromWorker =
+  | { readonly type: 'taken'; readonly bytes: number }
+  | { readonly type: 'verified' }
+  | { readonly type: 'finished'; readonly use: DiskUse }
+  | { readonly type: 'removed' }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+let job: UnpackJob | undefined;
+let turn = Promise.resolve();
+
+parentPort?.on('message', (message: ToWorker) => {
+  turn = turn.then(() => handle(message)).then(reply, fail);
+});
+
+async function handle(message: ToWorker): Promise<FromWorker | undefined> {
+  if (message.type === 'start') job = new UnpackJob(message.request);
+  if (message.type === 'chunk') return take(message.chunk);
+  if (message.type === 'end') return end();
+  if (message.type === 'finish') return { type: 'finished', use: current().finish(message.lowers) };
+  if (message.type === 'remove') return remove(message.path);
+  return undefined;
+}
+
+async function take(chunk: Uint8Array): Promise<FromWorker> {
+  await current().push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  return { type: 'taken', bytes: chunk.byteLength };
+}
+
+async function end(): Promise<FromWorker> {
+  await current().end();
+  return { type: 'verified' };
+}
+
+function remove(path: string): FromWorker {
+  rmSync(path, { recursive: true, force: true });
+  return { type: 'removed' };
+}
+
+function current(): UnpackJob {
+  if (job === undefined) throw internal('the unpacking thread has no job');
+  return job;
+}
+
+function reply(message: FromWorker | undefined): void {
+  if (message !== undefined) parentPort?.postMessage(message);
+}
+
+/** A failed job is over; what was sent for it meanwhile fails too, and nobody listens any more. */
+function fail(error: unknown): void {
+  job?.abandon();
+  job = undefined;
+  reply({ type: 'failed', code: codeOf(error) ?? 'internal', message: describeError(error) });
+}

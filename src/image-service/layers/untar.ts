@@ -1,0 +1,198 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  linkSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+
+import { dataLoss, errnoOf } from '../../base/errors.js';
+import { mknodSync } from '../../base/sys/calls.js';
+import { applyAttributes, applyLinkAttributes, applyXattrs, clampTime } from './attributes.js';
+import { LayerTree, type DirectoryNode } from './layer-tree.js';
+import { components, toBinary, toPath, toText } from './paths.js';
+import type { TarEntry, TarSink } from './tar-reader.js';
+
+/** Whiteouts of the OCI image-spec, layer.md. Other names with the double prefix are leftovers of AUFS. */
+const WHITEOUT = '.wh.';
+const OPAQUE_WHITEOUT = '.wh..wh..opq';
+const AUFS_META = '.wh..wh.';
+
+const TYPE_BITS = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO } as const;
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const DISK_BLOCK = 4096;
+
+/** What a layer takes on disk. */
+export interface DiskUse {
+  readonly size: number;
+  readonly inodes: number;
+}
+
+interface Place {
+  readonly parent: DirectoryNode;
+  readonly name: string;
+  readonly path: string;
+}
+
+/**
+ * Turns a layer's archive into a directory that overlayfs can stack: whiteouts become devices 0/0, opaque
+ * whiteouts an attribute. Entries come in any order and may repeat: the last one counts.
+ */
+export class Untar implements TarSink {
+  readonly #tree: LayerTree;
+  #open: { readonly fd: number; readonly path: string; readonly entry: TarEntry } | undefined;
+  #size = 0;
+  #files = 0;
+
+  /** @param root a new, empty directory that nobody else writes to. */
+  constructor(root: string) {
+    this.#tree = new LayerTree(toBinary(root));
+  }
+
+  entry(entry: TarEntry): void {
+    const parts = components(entry.name);
+    const name = parts.pop();
+    if (name === undefined) this.#describeRoot(entry);
+    else if (name.startsWith(WHITEOUT)) this.#whiteout(this.#tree.ensure(parts), name);
+    else this.#create(entry, this.#tree.ensure(parts), name);
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#open === undefined) return;
+    for (let done = 0; done < chunk.length;) done += writeSync(this.#open.fd, chunk, done, chunk.length - done);
+  }
+
+  entryEnd(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    try {
+      finishFile(open.fd, open.entry);
+    } finally {
+      closeSync(open.fd);
+    }
+    applyXattrs(open.path, open.entry.xattrs);
+  }
+
+  /** Closes a file that was cut off. */
+  abandon(): void {
+    if (this.#open !== undefined) closeSync(this.#open.fd);
+    this.#open = undefined;
+  }
+
+  /** Gives directories their attributes; those no entry describes take them from the layers below, given top first. */
+  finish(lowers: readonly string[]): DiskUse {
+    this.#tree.finish(lowers.map(toBinary));
+    const { directories } = this.#tree;
+    return { size: this.#size + directories * DISK_BLOCK, inodes: this.#files + directories };
+  }
+
+  #describeRoot(entry: TarEntry): void {
+    if (entry.type !== 'directory') throw dataLoss(`a ${entry.type} in place of the root directory`);
+    this.#tree.root.attributes = entry;
+  }
+
+  /** A whiteout hides what is below this layer, never what the layer itself brings, before it or after. */
+  #whiteout(parent: DirectoryNode, name: string): void {
+    if (name === OPAQUE_WHITEOUT) parent.opaque = true;
+    if (name.startsWith(AUFS_META)) return;
+    const hidden = name.slice(WHITEOUT.length);
+    if (hidden === '' || hidden === '.' || hidden === '..') throw dataLoss('the whiteout hides nothing');
+    const own = parent.children.get(hidden);
+    if (own !== undefined) own.opaque = true;
+    else this.#makeWhiteout(`${parent.path}/${hidden}`);
+  }
+
+  #makeWhiteout(path: string): void {
+    try {
+      mknodSync(toText(path), constants.S_IFCHR, { major: 0, minor: 0 });
+      this.#files++;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+  }
+
+  #create(entry: TarEntry, parent: DirectoryNode, name: string): void {
+    if (entry.type === 'directory') {
+      this.#tree.directory(parent, name).attributes = entry;
+      return;
+    }
+    const place = { parent, name, path: `${parent.path}/${name}` };
+    if (entry.type === 'hardlink') this.#hardlink(entry, place);
+    else this.#createNew(entry, place);
+  }
+
+  #createNew(entry: TarEntry, place: Place): void {
+    this.#files++;
+    if (entry.type === 'file') this.#createFile(entry, place);
+    else if (entry.type === 'symlink') this.#symlink(entry, place);
+    else if (entry.type !== 'hardlink' && entry.type !== 'directory') this.#node({ ...entry, type: entry.type }, place);
+  }
+
+  #createFile(entry: TarEntry, place: Place): void {
+    const fd = this.#replacing(place, () => openSync(toPath(place.path), CREATE, 0o600));
+    this.#open = { fd, path: place.path, entry };
+    this.#size += Math.ceil(entry.size / DISK_BLOCK) * DISK_BLOCK;
+  }
+
+  #symlink(entry: TarEntry, place: Place): void {
+    if (entry.linkName === '') throw dataLoss('a symbolic link without target');
+    this.#replacing(place, () => symlinkSync(toPath(entry.linkName), toPath(place.path)));
+    applyLinkAttributes(place.path, entry);
+  }
+
+  #node(entry: TarEntry & { readonly type: 'char' | 'block' | 'fifo' }, place: Place): void {
+    const device = entry.type === 'fifo' ? { major: 0, minor: 0 } : entry.device;
+    this.#replacing(place, () => mknodSync(toText(place.path), TYPE_BITS[entry.type] | 0o600, device));
+    applyAttributes(place.path, entry);
+  }
+
+  /** The target is a file of this layer, reached like every path through real directories only. */
+  #hardlink(entry: TarEntry, place: Place): void {
+    const parts = components(entry.linkName);
+    const targetName = parts.pop();
+    const directory = this.#tree.find(parts);
+    const inLayer = directory !== undefined && targetName !== undefined && !directory.children.has(targetName);
+    if (!inLayer) throw dataLoss(`the hard link's target ${JSON.stringify(entry.linkName)} is no file of this layer`);
+    const target = `${directory.path}/${targetName}`;
+    // GNU tar writes this for a file that it was given twice.
+    if (target === place.path && existsSync(toPath(target))) return;
+    this.#replacing(place, () => linkTo(target, place.path));
+  }
+
+  /** Runs `make`, and once more after removing what was in the way. */
+  #replacing<T>(place: Place, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      this.#tree.displace(place.parent, place.name);
+      return make();
+    }
+  }
+}
+
+function linkTo(target: string, path: string): void {
+  try {
+    linkSync(toPath(target), toPath(path));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    throw dataLoss(
+      `the hard link's target ${JSON.stringify(target.slice(target.lastIndexOf('/') + 1))} is missing`,
+      error,
+    );
+  }
+}
+
+/** Owner first: chown clears setuid bits. */
+function finishFile(fd: number, entry: TarEntry): void {
+  fchownSync(fd, entry.uid, entry.gid);
+  fchmodSync(fd, entry.mode);
+  const time = clampTime(entry.mtime);
+  futimesSync(fd, time, time);
+}
