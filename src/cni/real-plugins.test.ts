@@ -24,11 +24,15 @@ describe('real plugins', () => {
     await scratch[Symbol.asyncDispose]();
   });
 
-  async function openWith(
-    cniVersion: string,
-    more: object[] = [],
-    ranges = [[{ subnet: subnet() }]],
-  ): Promise<CniManager> {
+  interface Network {
+    readonly cniVersion?: string;
+    readonly more?: object[];
+    readonly ranges?: object[][];
+    readonly ipMasq?: boolean;
+  }
+
+  async function openWith(network: Network = {}): Promise<CniManager> {
+    const { cniVersion = '1.0.0', more = [], ranges = [[{ subnet: subnet() }]], ipMasq = true } = network;
     const ipam = { type: 'host-local', dataDir: join(scratch.root, 'ipam'), ranges, routes: [{ dst: '0.0.0.0/0' }] };
     const first = { type: 'bridge', bridge, isGateway: true, ipMasq, ipam };
     await scratch.conf('10-net.conflist', { cniVersion, name: `net-${bridge}`, plugins: [first, ...more] });
@@ -67,7 +71,7 @@ describe('real plugins', () => {
   });
 
   it('notices with CHECK that the interface was taken away', async () => {
-    const manager = await openWith();
+    const manager = await openWith({ ipMasq: false });
     const request = pod({ netnsPath: await scratch.netns() });
     await manager.setUp(request);
     await inside(request.netnsPath, 'ip', 'link', 'del', 'eth0');
