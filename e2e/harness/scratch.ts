@@ -26,7 +26,8 @@ export interface Scratch {
   readonly subnet: string;
   /** Absolute, the same in every cgroup hierarchy. */
   readonly cgroup: string;
-  /** Where conmons live, below `cgroup`. */
+  /** Parent of the pods' cgroups and cgroup of the conmons, both below `cgroup`; they stay while the daemon does. */
+  readonly pods: string;
   readonly monitors: string;
 }
 
@@ -50,6 +51,7 @@ export async function makeScratch(): Promise<Scratch> {
     bridge: `gantry${id}`,
     subnet: await freeSubnet(),
     cgroup,
+    pods: `${cgroup}/pods`,
     monitors: `${cgroup}/monitors`,
   };
   const { root, state, netns, cniConf, ipam, hosts, logs } = scratch;

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -58,7 +58,7 @@ describe('images', () => {
   }
 
   async function inRoot(root: string, ...command: string[]): Promise<string> {
-    const { stdout, stderr } = await run('chroot', [root, ...command], { timeoutMs: 10_000 });
+    const { stdout, stderr } = await run('unshare', ['--net', 'chroot', root, ...command], { timeoutMs: 10_000 });
     return stdout.toString() + stderr.toString();
   }
 
@@ -84,9 +84,11 @@ describe('images', () => {
     const nnp = await unpack('registry.k8s.io/e2e-test-images/nonewprivs:1.3');
     expect(await inRoot(nnp, 'su', '-s', '/usr/sbin/nnp', 'nobody')).toBe('Effective uid: 0\n');
     const root = await unpack('registry.k8s.io/e2e-test-images/httpd:2.4.39-4');
-    const script = 'timeout 1 /usr/sbin/httpd 18080 & sleep 0.3; wget -qO - http://127.0.0.1:18080/; wait';
+    await writeFile(join(root, 'dev/null'), '');
+    const ask = 'sleep 0.3; wget -qO - http://127.0.0.1/';
+    const script = `ip link set lo up; timeout 1 /usr/sbin/httpd 80 & ${ask}; wait`;
     expect(await inRoot(root, 'sh', '-c', script)).toBe(
-      'httpd: listening on port 18080\nhttpd: GET / HTTP/1.1 200\n<html><body>It works!</body></html>\n',
+      'httpd: listening on port 80\nhttpd: GET / HTTP/1.1 200\n<html><body>It works!</body></html>\n',
     );
   });
 

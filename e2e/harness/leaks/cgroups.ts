@@ -11,12 +11,12 @@ export async function ownCgroups(scratch: Scratch): Promise<string[]> {
   return hierarchies.map((target) => join(target, scratch.cgroup));
 }
 
-/** Cgroups below the suite's own, but for the monitors', which stays while the daemon does. */
+/** Cgroups below the suite's own, but for the two that the daemon keeps. */
 export async function leakedCgroups(scratch: Scratch): Promise<string[]> {
   const leaks: string[] = [];
   for (const own of await ownCgroups(scratch)) {
-    const monitors = own.replace(scratch.cgroup, scratch.monitors);
-    leaks.push(...(await below(own)).filter((dir) => dir !== monitors));
+    const kept = [scratch.pods, scratch.monitors].map((path) => own.replace(scratch.cgroup, path));
+    leaks.push(...(await below(own)).filter((dir) => !kept.includes(dir)));
   }
   return leaks.map((dir) => `cgroup ${dir}`);
 }

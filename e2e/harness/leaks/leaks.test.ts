@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -66,9 +67,9 @@ describe('leaks', () => {
     ]);
   });
 
-  it('are no cgroups of monitors', async () => {
+  it('are not the cgroups that the daemon keeps', async () => {
     const [first = ''] = await ownCgroups(scratch);
-    await mkdir(join(first, 'monitors'), { recursive: true });
+    for (const name of ['pods', 'monitors']) await mkdir(join(first, name), { recursive: true });
     expect(await leaks()).toEqual([]);
   });
 
@@ -114,7 +115,7 @@ describe('leaks', () => {
   });
 
   it('are rules that name the network, and empty chains', async () => {
-    const chain = `CNI-${ID.slice(0, 24)}`;
+    const chain = `CNI-${randomBytes(12).toString('hex')}`;
     await iptables('-N', chain);
     expect(await leaks()).toEqual([`chain ${chain}`]);
     const comment = `name: "${scratch.network}" id: "${ID}"`;

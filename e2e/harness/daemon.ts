@@ -1,0 +1,105 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { dump } from 'js-yaml';
+
+import { PROJECT_ROOT } from '../../scripts/project-root.js';
+import { failedPrecondition } from '../../src/base/errors.js';
+import { tail } from '../../src/base/spawn.js';
+import { writeCniNetwork } from './cni-network.js';
+import type { Crictl } from './crictl.js';
+import type { Scratch } from './scratch.js';
+import { startService, stopService, type Service } from './service.js';
+import { waitFor } from './wait.js';
+
+const GANTRYD = join(PROJECT_ROOT, 'bin', 'gantryd');
+const START_MS = 15_000;
+
+/** gantryd on a suite's scratch directories. It can be ended and started again; what it made stays meanwhile. */
+export class Daemon {
+  readonly #scratch: Scratch;
+  readonly #crictl: Crictl;
+  readonly #config: string;
+  readonly logFile: string;
+  #service: Service | undefined;
+
+  constructor(scratch: Scratch, crictl: Crictl) {
+    this.#scratch = scratch;
+    this.#crictl = crictl;
+    this.logFile = join(scratch.dir, 'gantryd.log');
+    this.#config = join(scratch.dir, 'gantry.yaml');
+  }
+
+  /** @throws failed-precondition while it is not running. */
+  get pid(): number {
+    return this.#running().pid;
+  }
+
+  /** Writes configuration and CNI network, starts the daemon and waits until it answers. */
+  async start(): Promise<void> {
+    await writeFile(this.#config, dump(settings(this.#scratch)));
+    await writeCniNetwork(this.#scratch);
+    const service = await startService(GANTRYD, ['--config', this.#config], this.logFile);
+    this.#service = service;
+    await Promise.race([this.#ready(), this.#endedEarly(service)]);
+  }
+
+  /** Ends it as init systems do. Returns the exit code. */
+  async stop(): Promise<number> {
+    const service = this.#running();
+    this.#service = undefined;
+    return stopService(service);
+  }
+
+  /** Ends it without a chance to tidy up. */
+  async kill9(): Promise<void> {
+    const service = this.#running();
+    this.#service = undefined;
+    service.signal('SIGKILL');
+    await service.ended;
+  }
+
+  /** Starts another one beside it, with the same configuration, and returns its exit code. */
+  async startSecond(): Promise<number> {
+    const service = await startService(GANTRYD, ['--config', this.#config], `${this.logFile}.second`);
+    return service.ended;
+  }
+
+  get running(): boolean {
+    return this.#service !== undefined;
+  }
+
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8');
+  }
+
+  #running(): Service {
+    if (this.#service === undefined) throw failedPrecondition('gantryd is not running');
+    return this.#service;
+  }
+
+  async #ready(): Promise<void> {
+    await waitFor('answer of gantryd', START_MS, () => this.#crictl.ok('version'));
+  }
+
+  async #endedEarly(service: Service): Promise<void> {
+    const code = await service.ended;
+    // After a regular end nobody waits for this any more.
+    if (this.#service === service) {
+      this.#service = undefined;
+      throw failedPrecondition(`gantryd ended with exit code ${code}: ${tail(await this.log())}`);
+    }
+  }
+}
+
+function settings(scratch: Scratch): object {
+  return {
+    root: scratch.root,
+    state: scratch.state,
+    listen: scratch.socket,
+    runtime: { cgroup_parent: scratch.pods, monitor_cgroup: scratch.monitors },
+    network: { conf_dir: scratch.cniConf, netns_dir: scratch.netns },
+    image: { hosts_dirs: [scratch.hosts], registries_conf: '' },
+    log: { level: 'debug', format: 'json' },
+  };
+}

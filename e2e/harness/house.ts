@@ -1,0 +1,62 @@
+import { describeError, internal } from '../../src/base/errors.js';
+import { buildImages } from '../images/build-images.js';
+import { pushAll } from '../images/push.js';
+import { makeCrictl, type Crictl } from './crictl.js';
+import { Daemon } from './daemon.js';
+import { assertNothingLeft, snapshot, type Snapshot } from './leaks/leaks.js';
+import { sweep } from './leaks/sweep.js';
+import { mirrorTree } from './mirror-tree.js';
+import { startRegistry, type Registry } from './registry.js';
+import { makeScratch, type Scratch } from './scratch.js';
+
+/** All that a suite needs: a daemon that runs, a registry with the test images, a client. */
+export interface House {
+  readonly scratch: Scratch;
+  readonly registry: Registry;
+  readonly crictl: Crictl;
+  readonly daemon: Daemon;
+  /** Checks that no pod or container has left a trace, while the daemon runs. */
+  assertEmpty(): Promise<void>;
+  /** Stops everything, checks that nothing is left, and removes what the suite owned. */
+  close(): Promise<void>;
+}
+
+export async function openHouse(): Promise<House> {
+  const before = await snapshot();
+  const scratch = await makeScratch();
+  try {
+    return await furnish(scratch, before);
+  } catch (error) {
+    await sweep(scratch);
+    throw error;
+  }
+}
+
+async function furnish(scratch: Scratch, before: Snapshot): Promise<House> {
+  const [images, registry] = await Promise.all([buildImages(), startRegistry(`${scratch.dir}/registry`)]);
+  await pushAll(registry.address, images);
+  await mirrorTree(scratch.hosts, registry.address);
+  const crictl = await makeCrictl(scratch);
+  const daemon = new Daemon(scratch, crictl);
+  await daemon.start();
+  const assertEmpty = (): Promise<void> => assertNothingLeft(scratch, { before, expected: [daemon.pid, registry.pid] });
+  const close = (): Promise<void> => shut({ scratch, registry, daemon, before });
+  return { scratch, registry, crictl, daemon, assertEmpty, close };
+}
+
+interface Parts {
+  readonly scratch: Scratch;
+  readonly registry: Registry;
+  readonly daemon: Daemon;
+  readonly before: Snapshot;
+}
+
+async function shut({ scratch, registry, daemon, before }: Parts): Promise<void> {
+  const problems: string[] = [];
+  const code = daemon.running ? await daemon.stop() : 0;
+  if (code !== 0) problems.push(`gantryd ended with exit code ${code}`);
+  await registry.stop();
+  await assertNothingLeft(scratch, { before }).catch((error: unknown) => problems.push(describeError(error)));
+  await sweep(scratch);
+  if (problems.length > 0) throw internal(problems.join('\n'));
+}
