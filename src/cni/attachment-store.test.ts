@@ -8,7 +8,7 @@ import { newId } from '../base/ids.js';
 import { silentLogger } from '../base/log.js';
 import { AttachmentStore, type AttachmentIntent } from './attachment-store.js';
 import { LOOPBACK } from './network-status.js';
-import { RESULT, Scratch } from './test-support.js';
+import { RESULT, Scratch } from './testing.js';
 
 describe('the store of attachments', () => {
   const sandboxId = newId();

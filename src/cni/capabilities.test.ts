@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { capabilityArgs, runtimeConfigFor } from './capabilities.js';
 import type { PodNetworkRequest, PortMapping } from './pod-request.js';
-import { pod } from './test-support.js';
+import { pod } from './testing.js';
 
 const mapping = (more: Partial<PortMapping>): Partial<PodNetworkRequest> => ({
   portMappings: [{ protocol: 'tcp', containerPort: 80, hostPort: 8080, hostIp: '', ...more }],

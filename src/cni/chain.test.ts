@@ -5,7 +5,7 @@ import { addChain, checkChain, delChain, requestConfig, type Attachment } from '
 import type { JsonObject } from './json.js';
 import { parseNetworkConfig } from './network-config.js';
 import type { PluginContext } from './run-plugin.js';
-import { RESULT, Scratch } from './test-support.js';
+import { RESULT, Scratch } from './testing.js';
 
 describe('a chain of plugins', () => {
   let scratch: Scratch;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { cniArgs } from './cni-args.js';
-import { pod } from './test-support.js';
+import { pod } from './testing.js';
 
 describe('CNI_ARGS', () => {
   it('tells plugins which pod it is', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { directoryStamp, loadNetworks } from './load-networks.js';
-import { command, Scratch } from './test-support.js';
+import { command, Scratch } from './testing.js';
 
 const list = (name: string, more: object = {}): object => ({
   cniVersion: '1.0.0',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { pod, RESULT, Scratch } from './test-support.js';
+import { pod, RESULT, Scratch } from './testing.js';
 
 const FAIL_ADD = `[ "$CNI_COMMAND" != ADD ] || { echo '{"code": 11, "msg": "busy"}'; exit 1; }`;
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { Scratch, until } from './test-support.js';
+import { Scratch, until } from './testing.js';
 
 const list = (name: string, more: object = {}): object => ({
   cniVersion: '1.0.0',

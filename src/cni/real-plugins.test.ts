@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { newId } from '../base/ids.js';
 import type { CniManager } from './manager.js';
-import { command, pod, Scratch } from './test-support.js';
+import { command, pod, Scratch } from './testing.js';
 
 const BIN = '/usr/lib/cni';
 

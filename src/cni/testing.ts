@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -46,10 +46,17 @@ export class Scratch {
 
   /** Installs a shell script as a plugin. It logs each execution, then runs `body` with the command in `$CNI_COMMAND`. */
   async plugin(name: string, body = ''): Promise<void> {
-    const log = `{ env | grep ^CNI_ | tr '\\n' '\\t'; echo "PLUGIN=${name}"; cat; echo; } >> ${join(this.root, 'calls')}`;
+    // One write a call: plugins that run side by side share the file.
+    const entry = `$(env | grep ^CNI_ | tr '\\n' '\\t'; echo "PLUGIN=${name}"; cat)`;
     const path = join(this.binDir, name);
-    await writeFile(path, `#!/bin/sh\n${log}\n${body}\n`);
-    await chmod(path, 0o755);
+    const draft = join(this.root, `draft-${newId()}`);
+    await writeFile(
+      draft,
+      `#!/bin/sh\nentry="${entry}"\nprintf '%s\\n' "$entry" >> ${join(this.root, 'calls')}\n${body}\n`,
+    );
+    await chmod(draft, 0o755);
+    // Never written in place: a plugin that is open for writing cannot be executed.
+    await rename(draft, path);
   }
 
   /** A plugin whose ADD prints a result and that agrees to everything else. */
