@@ -9,6 +9,7 @@ import { createNetns, mount, unmount } from '../../../src/base/sys/sys.js';
 import { makeScratch, type Scratch } from '../scratch.js';
 import { ownCgroups } from './cgroups.js';
 import { assertNothingLeft, findLeaks, snapshot, type Snapshot } from './leaks.js';
+import { ownRules } from './network.js';
 import { sweep } from './sweep.js';
 
 const ID = '0123456789abcdef'.repeat(4);
@@ -122,6 +123,7 @@ describe('leaks', () => {
     await iptables('-A', chain, '-s', `${scratch.subnet}.2`, '-m', 'comment', '--comment', comment, '-j', 'ACCEPT');
     expect(await leaks()).toEqual([expect.stringContaining(`iptables nat -A ${chain} -s ${scratch.subnet}.2/32`)]);
     await sweep(scratch);
+    expect(await ownRules(scratch)).toEqual([]);
     expect((await snapshot()).emptyChains).toEqual(before.emptyChains);
   });
 

@@ -55,13 +55,14 @@ async function removeNetwork(scratch: Scratch): Promise<void> {
   await run('ip', ['link', 'delete', scratch.bridge], { timeoutMs: 10_000 });
   const chains = new Set<string>();
   for (const { table, rule } of await ownRules(scratch)) {
-    const [, ...words] = rule.match(/"[^"]*"|\S+/g) ?? [];
+    const [, ...words] = rule.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];
     await run('iptables', ['-w', '-t', table, '-D', ...words.map(unquote)], { timeoutMs: 10_000 });
     if (words[0] !== undefined && isPluginChain(words[0])) chains.add(words[0]);
   }
   for (const chain of chains) await run('iptables', ['-w', '-t', 'nat', '-X', chain], { timeoutMs: 10_000 });
 }
 
+/** iptables-save puts words with spaces into quotes, and a backslash before quotes within. */
 function unquote(word: string): string {
-  return word.replace(/^"(.*)"$/, '$1');
+  return word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word;
 }
