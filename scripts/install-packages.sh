@@ -47,4 +47,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update || fail 'apt-get update failed'
 # shellcheck disable=SC2086 # a list of words
-apt-get -qq install -y --no-install-recommends $missing >&2 || fail 'apt-get install failed'
+apt-get -qq install -y --no-install-recommends $missing >/dev/null || fail 'apt-get install failed'

@@ -62,7 +62,7 @@ describe('shell scripts', () => {
     it('installs what is missing, and only that', async () => {
       await provide('dpkg-query', 'for last; do :; done; [ "$last" = runc ] || printf installed');
       await provide('id', 'echo 0');
-      await provide('apt-get', 'echo "$@"');
+      await provide('apt-get', 'echo "$@" >&2');
       const { code, said } = await call('install-packages.sh', ['run']);
       expect([code, said]).toEqual([0, '-qq update\n-qq install -y --no-install-recommends runc\n']);
     });

@@ -17,6 +17,8 @@ const CONTAINERS = [
 ];
 const IMAGE_RPCS = ['src/image-service/handlers/**', 'src/image-service/convert/**'];
 const RUNTIME_RPCS = ['src/runtime-service/*', 'src/runtime-service/handlers/**', 'src/runtime-service/convert/**'];
+/** The shape of a handler: types alone, so that handlers need not know the server. */
+const HANDLER_TYPES = 'src/server/handlers.ts';
 const WIRED = [...BASE, ...IMAGES, ...PODS, ...CONTAINERS, ...IMAGE_RPCS, ...RUNTIME_RPCS, 'src/server/**'];
 
 /** Where generated protobuf code is. */
@@ -38,18 +40,21 @@ export const ROOMS: readonly Room[] = [
   { files: 'src/runtime-service/streaming/**', may: [...BASE, ...PODS, ...CONTAINERS] },
   { files: 'src/runtime-service/stats/**', may: [...BASE, ...PODS, ...CONTAINERS] },
   { files: 'src/image-service/convert/**', may: [...BASE, ...IMAGES], protobuf: true },
-  { files: 'src/image-service/handlers/**', may: [...BASE, ...IMAGES, ...IMAGE_RPCS], protobuf: true },
+  { files: 'src/image-service/handlers/**', may: [...BASE, ...IMAGES, ...IMAGE_RPCS, HANDLER_TYPES], protobuf: true },
   { files: 'src/runtime-service/convert/**', may: [...BASE, ...PODS, ...CONTAINERS], protobuf: true },
   {
     files: 'src/runtime-service/handlers/**',
-    may: [...BASE, ...PODS, ...CONTAINERS, 'src/runtime-service/convert/**'],
+    may: [...BASE, ...PODS, ...CONTAINERS, 'src/runtime-service/convert/**', HANDLER_TYPES],
     protobuf: true,
   },
   // What puts the handlers of a service together.
   { files: 'src/runtime-service/*', may: [...BASE, ...PODS, ...CONTAINERS, ...RUNTIME_RPCS] },
+  { files: HANDLER_TYPES, may: BASE },
   { files: 'src/server/**', may: [...BASE, ...IMAGE_RPCS, ...RUNTIME_RPCS], protobuf: true },
   { files: 'src/cli/**', may: WIRED },
-  { files: 'src/main.ts', may: WIRED },
+  // What puts the daemon together.
+  { files: 'src/daemon/**', may: WIRED },
+  { files: 'src/main.ts', may: [...WIRED, 'src/daemon/**'] },
   { files: 'scripts/**', may: WIRED },
   { files: 'e2e/**', may: ['src/base/**', 'scripts/**'], protobuf: true },
   { files: 'bench/**', may: ['src/base/**', 'scripts/**', 'e2e/**'], protobuf: true },

@@ -33,10 +33,12 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await abortable(sleepFor(ms, undefined, { ref: true }), signal);
 }
 
-/** A signal that fires at the first of its parts: the caller's signal and a deadline in milliseconds. */
-export function withDeadline(ms: number, signal?: AbortSignal): AbortSignal {
-  const deadline = AbortSignal.timeout(ms);
-  return signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+/** Timers hold 31 bits: a longer wait would end at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A signal that fires after `ms` milliseconds, or at the latest after 24 days. */
+export function deadlineSignal(ms: number): AbortSignal {
+  return AbortSignal.timeout(Math.min(ms, LONGEST_MS));
 }
 
 function isNamed(value: unknown, name: string): boolean {

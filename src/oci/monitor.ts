@@ -49,7 +49,11 @@ export class Monitor {
    * Has conmon create the container by the runtime.
    * @throws internal with the runtime's message if it refuses.
    */
-  async create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
+  create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
+    return runtime.options.creates.run(() => this.#create(container, runtime));
+  }
+
+  async #create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
     await ensureDirectory(join(container.bundle, 'exits'));
     const child = this.#start(container, runtime);
     const pid = await this.#handshake(child, container, runtime);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { deadlineExceeded, internal, type GantryError } from '../base/errors.js';
 import { readIfExists, removeTree } from '../base/files.js';
 import { bounded, exitCodeOf, run, start, tail, type RunOptions, type RunResult } from '../base/spawn.js';
+import type { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
 
 export interface RuntimeOptions {
@@ -15,6 +16,8 @@ export interface RuntimeOptions {
   readonly cgroupDriver: CgroupDriver;
   /** Milliseconds for any one call. */
   readonly timeoutMs: number;
+  /** Bounds the creates that run side by side: each costs the node a burst of work. */
+  readonly creates: Semaphore;
 }
 
 /** An OCI runtime's command line (runc, crun): every call has a deadline and ends in a result or a rich error. */
@@ -35,7 +38,11 @@ export class OciRuntime {
    * Creates a container whose process has /dev/null for stdio: it would keep pipes of ours open. `bundle` gets the
    * runtime's log, where the reason of a failure stands.
    */
-  async create(id: string, bundle: string): Promise<void> {
+  create(id: string, bundle: string): Promise<void> {
+    return this.options.creates.run(() => this.#create(id, bundle));
+  }
+
+  async #create(id: string, bundle: string): Promise<void> {
     const log = join(bundle, 'runtime.log');
     const args = [...this.globalArgs, '--log', log, '--log-format', 'json', 'create'];
     args.push('--bundle', bundle, '--pid-file', join(bundle, 'pid'), id);

@@ -24,10 +24,12 @@ export interface PodNetworks {
 
 /** What a sandbox needs to run its pause container: the built-in program, or an image's. */
 export interface PauseProvider {
-  /** Makes the program ready below `rootfs`; for an image, mounts it there. */
+  /** Makes the program ready below `rootfs`; for an image, mounts it there, with its writable layer in `dir`. */
   prepare(sandbox: { readonly id: string; readonly rootfs: string; readonly dir: string }): Promise<PauseProgram>;
   /** Gives back what `prepare` took; nothing taken is fine. */
   release(sandbox: { readonly id: string; readonly rootfs: string }): Promise<void>;
+  /** After a restart: the sandbox still uses what `prepare` took. */
+  adopt(id: string): void;
 }
 
 /** What every operation on sandboxes works with; main makes the one there is. */

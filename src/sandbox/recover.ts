@@ -15,15 +15,16 @@ import { watchPause } from './watch.js';
  */
 export async function recoverSandboxes(context: SandboxContext): Promise<void> {
   const sandboxes = context.store.list();
-  for (const { record } of sandboxes) claimName(context, record.id, sandboxName(record.config.metadata));
+  for (const { record } of sandboxes) claim(context, record.id, sandboxName(record.config.metadata));
   await Promise.all(sandboxes.map((sandbox) => recoverSandbox(context, sandbox)));
 }
 
-function claimName({ names, logger }: SandboxContext, id: string, name: string): void {
+function claim({ names, pause, logger }: SandboxContext, id: string, name: string): void {
   try {
     names.claim(name, id);
+    pause.adopt(id);
   } catch (error) {
-    logger.warn({ sandbox: id, error: describeError(error) }, 'two sandboxes of one name');
+    logger.warn({ sandbox: id, error: describeError(error) }, 'a recovered sandbox lacks its name or its pause image');
   }
 }
 

@@ -109,7 +109,11 @@ async function acquireNetworkAndPause(
   undo.push('pause root', () => context.pause.release({ id: record.id, rootfs: paths.rootfs }));
   undo.push('pause container', () => runtime.delete(record.id));
   const create = async (): Promise<ProcessIdentity> => {
-    const program = await context.pause.prepare({ id: record.id, rootfs: paths.rootfs, dir: paths.dir });
+    const program = await context.pause.prepare({
+      id: record.id,
+      rootfs: paths.rootfs,
+      dir: context.store.dirOf(record.id),
+    });
     return createPause({ record, paths, program, sysctls, runtime });
   };
   const [network, pause] = await Promise.allSettled([setUpNetwork(context, record), create()]);

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 
 import {
   check,
+  libcFlock,
   libcLsetxattr,
   libcMknod,
   libcMount,
@@ -214,6 +215,15 @@ export function mknodSync(path: string, mode: number, device: { major: number; m
     ((BigInt(minor) & ~0xffn) << 12n) |
     ((BigInt(major) & ~0xfffn) << 32n);
   check(libcMknod(path, mode, encoded) as number, 'mknod', path);
+}
+
+/** Takes an exclusive flock(2) on a file, made if need be, until the process ends; false if another one holds it. */
+export function tryLockSync(path: string): boolean {
+  const LOCK_EX_NB = 2 | 4;
+  const fd = openSync(path, 'a', 0o600);
+  if ((libcFlock(fd, LOCK_EX_NB) as number) === 0) return true;
+  closeSync(fd);
+  return false;
 }
 
 /** Writes everything of the file system that holds `path` to the disk. */

@@ -24,6 +24,7 @@ export const libcUnshare = libc.func('unshare', 'int', ['int']);
 export const libcSetns = libc.func('setns', 'int', ['int', 'int']);
 export const libcMknod = libc.func('mknod', 'int', ['str', 'uint', 'ulong']);
 export const libcLsetxattr = libc.func('lsetxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
+export const libcFlock = libc.func('flock', 'int', ['int', 'int']);
 export const libcSyncfs = libc.func('syncfs', 'int', ['int']);
 
 const AT_FDCWD = -100;

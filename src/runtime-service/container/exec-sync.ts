@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { deadlineSignal } from '../../base/abort.js';
 import { BoundedBuffer } from '../../base/bounded-buffer.js';
 import { deadlineExceeded, failedPrecondition, unavailable } from '../../base/errors.js';
 import { removeTree } from '../../base/files.js';
@@ -37,7 +38,7 @@ export async function execSync(
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
   const { bundle } = containerPaths(context.stateDir, record.id);
   const pidFile = join(bundle, `exec-${randomBytes(8).toString('hex')}.pid`);
-  const limit = request.timeoutSeconds > 0 ? [AbortSignal.timeout(request.timeoutSeconds * 1000)] : [];
+  const limit = request.timeoutSeconds > 0 ? [deadlineSignal(request.timeoutSeconds * 1000)] : [];
   try {
     return await runCommand(context, {
       record,

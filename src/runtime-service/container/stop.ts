@@ -1,4 +1,4 @@
-import { abortable } from '../../base/abort.js';
+import { abortable, deadlineSignal } from '../../base/abort.js';
 import { deadlineExceeded, hasCode } from '../../base/errors.js';
 import { signalProcess } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
@@ -38,7 +38,7 @@ function processesOf(container: Container | undefined) {
 
 async function endsWithin(ended: Promise<void>, ms: number): Promise<boolean> {
   try {
-    await abortable(ended, AbortSignal.timeout(ms));
+    await abortable(ended, deadlineSignal(ms));
     return true;
   } catch (error) {
     if (hasCode(error, 'deadline-exceeded')) return false;

@@ -1,0 +1,76 @@
+# The whole developer interface: `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TSC := node_modules/.bin/tsc
+JEST := NODE_OPTIONS=--experimental-vm-modules node_modules/.bin/jest
+RESULTS := build/results
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+node_modules/.stamp: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+deps: node_modules/.stamp ## install the npm packages
+
+build: deps ## compile; leaves bin/gantryd and bin/gantry
+	@scripts/generate-api.sh
+	@$(TSC) -p .
+	@mkdir -p bin
+	@install -m 755 scripts/launcher.sh bin/gantryd
+	@install -m 755 scripts/launcher.sh bin/gantry
+
+run: ## install what is missing, build, and run a pod on a scratch directory (ONCE=1: clean up and exit)
+	@scripts/install-packages.sh run
+	@$(MAKE) build
+	@node build/scripts/build-embedded-image.js
+	@node build/scripts/demo/demo.js $(if $(ONCE),--once)
+
+generate: build ## write conf/gantry.yaml and docs/configuration.md from the option table
+	@node build/scripts/generate-config.js
+
+check: build ## lint, format, import rules, generated files
+	@node_modules/.bin/prettier --check --log-level warn .
+	@node_modules/.bin/eslint .
+	@node build/scripts/check-imports.js
+	@node build/scripts/generate-config.js --check
+
+check-api: ## compare api.proto with the descriptor of k8s.io/cri-api
+	@scripts/check-api.sh
+
+format: deps ## format all sources
+	@node_modules/.bin/prettier --write --log-level warn .
+	@node_modules/.bin/eslint --fix .
+
+test-packages:
+	@scripts/install-packages.sh run test
+	@scripts/build-tools.sh crictl critest
+
+test-unit: build ## unit tests alone
+	@scripts/install-packages.sh run test
+	@mkdir -p $(RESULTS)
+	@$(JEST) --json --outputFile=$(RESULTS)/unit.json
+
+test-e2e: build test-packages ## end-to-end tests alone: crictl, critest, crash, churn
+	@mkdir -p $(RESULTS)
+	@$(JEST) -c build/e2e/jest.config.js --json --outputFile=$(RESULTS)/e2e.json
+
+test: ## install what is missing; every check, unit and end-to-end test; ends with the sum
+	@rm -rf $(RESULTS)
+	@scripts/run-suites.sh check check-api test-unit test-e2e
+
+test-all: ## what make test leaves out for its time, too
+	@rm -rf $(RESULTS)
+	@scripts/run-suites.sh check check-api test-unit test-node24 test-e2e
+
+test-node24: build ## unit tests on Node 24
+	@scripts/test-node24.sh
+
+clean: ## remove what was built; downloads in .cache stay
+	rm -rf build bin api/cri/generated
+
+.PHONY: help deps build run generate check check-api format test-packages test-unit test-e2e test test-all test-node24 clean

@@ -1,0 +1,30 @@
+import type { UndoRetries } from '../base/undo.js';
+import type { CniManager } from '../cni/manager.js';
+import type { Config } from '../config/config.js';
+import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
+import { isCgroupV2 } from '../oci/cgroup.js';
+import { ownCapabilities } from '../oci/spec/capabilities.js';
+import type { NodeStatus } from '../runtime-service/handlers/context.js';
+import { readVersion } from './version.js';
+
+/** What Status says: conditions, and with verbose the configuration, the network and what this host lacks. */
+export function nodeStatus(parts: { config: Config; cni: CniManager; retries: UndoRetries }): NodeStatus {
+  const { config, cni, retries } = parts;
+  const cgroupDriver = detectCgroupDriver(config.cgroupDriver);
+  return {
+    version: readVersion(),
+    cgroupDriver,
+    handlers: [...config.runtime.handlers.keys()],
+    network: () => cni.status(),
+    info: () => ({
+      config: { ...config, runtime: { ...config.runtime, handlers: Object.fromEntries(config.runtime.handlers) } },
+      cni: cni.status(),
+      host: {
+        cgroupVersion: isCgroupV2() ? 2 : 1,
+        cgroupDriver,
+        capSysResource: ownCapabilities().has('CAP_SYS_RESOURCE'),
+      },
+      undoWaiting: retries.waiting,
+    }),
+  };
+}

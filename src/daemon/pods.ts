@@ -1,0 +1,76 @@
+import type { Logger } from '../base/log.js';
+import { KeyedLock } from '../base/keyed-lock.js';
+import { JoinableOperations, NameRegistry } from '../base/names.js';
+import { Semaphore } from '../base/semaphore.js';
+import { UndoRetries } from '../base/undo.js';
+import type { CniManager } from '../cni/manager.js';
+import type { Config } from '../config/config.js';
+import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
+import type { ImageService } from '../image-service/image-service.js';
+import { OwnCgroup } from '../oci/cgroup.js';
+import { Monitor } from '../oci/monitor.js';
+import { OciRuntime } from '../oci/runtime.js';
+import { Runtimes } from '../oci/runtimes.js';
+import type { ContainerContext } from '../runtime-service/container/context.js';
+import { ExitWatcher } from '../runtime-service/container/exits.js';
+import { openContainerStore } from '../runtime-service/container/store.js';
+import type { PauseProvider, SandboxContext } from '../sandbox/context.js';
+import { builtInPauseProvider, imagePauseProvider } from '../sandbox/pause-provider.js';
+import { openSandboxStore } from '../sandbox/store.js';
+
+/** What the operations on pods work with. */
+export interface Pods {
+  readonly sandboxes: SandboxContext;
+  readonly containers: ContainerContext;
+  readonly retries: UndoRetries;
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly images: ImageService;
+  readonly cni: CniManager;
+  readonly logger: Logger;
+}
+
+/** Opens the stores and puts together what sandboxes and containers need. */
+export async function openPods(parts: Parts): Promise<Pods> {
+  const { config, images, cni, logger } = parts;
+  const retries = new UndoRetries(logger);
+  const shared = { runtimes: makeRuntimes(config), names: new NameRegistry(), locks: new KeyedLock(), retries, logger };
+  const sandboxes: SandboxContext = {
+    ...shared,
+    store: await openSandboxStore(config.root, logger),
+    networks: cni,
+    pause: pauseProvider(config, images),
+    joins: new JoinableOperations(),
+    settings: { stateDir: config.state, netnsDir: config.network.netnsDir, cgroupParent: config.runtime.cgroupParent },
+  };
+  const store = await openContainerStore(config.root, logger);
+  const monitorCgroup = await OwnCgroup.make(config.runtime.monitorCgroup);
+  const containers: ContainerContext = {
+    ...shared,
+    store,
+    sandboxes: sandboxes.store,
+    images,
+    monitor: new Monitor({ path: config.runtime.monitor, cgroup: monitorCgroup }),
+    exits: new ExitWatcher({ store, runtimes: shared.runtimes, locks: shared.locks, stateDir: config.state, logger }),
+    names: new NameRegistry(),
+    joins: new JoinableOperations(),
+    stateDir: config.state,
+  };
+  return { sandboxes, containers, retries };
+}
+
+function makeRuntimes({ runtime, cgroupDriver }: Config): Runtimes {
+  const creates = new Semaphore(runtime.maxParallelCreates);
+  const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000, creates };
+  const byName = [...runtime.handlers].map(
+    ([handler, { path, root }]) => [handler, new OciRuntime({ ...common, handler, path, root })] as const,
+  );
+  return new Runtimes(new Map(byName), runtime.defaultHandler);
+}
+
+function pauseProvider({ image, runtime }: Config, images: ImageService): PauseProvider {
+  if (image.pauseImage === '') return builtInPauseProvider(runtime.pauseCommand);
+  return imagePauseProvider(image.pauseImage, images);
+}

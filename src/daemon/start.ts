@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+
+import { alreadyExists } from '../base/errors.js';
+import { ensureDirectory } from '../base/files.js';
+import type { Logger } from '../base/log.js';
+import { tryLockSync } from '../base/sys/calls.js';
+import { CniManager } from '../cni/manager.js';
+import type { Config } from '../config/config.js';
+import { ImageService } from '../image-service/image-service.js';
+import { createImageHandlers } from '../image-service/handlers/index.js';
+import { createRuntimeHandlers } from '../runtime-service/handlers/index.js';
+import { startServer } from '../server/server.js';
+import { adminHandlers } from './admin.js';
+import { nodeStatus } from './node-status.js';
+import { openPods } from './pods.js';
+import { recover } from './recover.js';
+
+export interface Daemon {
+  /** Drains the calls under way and lets go of everything; containers go on. */
+  stop(): Promise<void>;
+}
+
+/** How long calls under way may take when the daemon is told to stop. */
+const DRAIN_MS = 20_000;
+
+/**
+ * Opens the state, answers Version at once and the rest when everything is recovered.
+ * @throws already-exists if another daemon has the state or the socket.
+ */
+export async function startDaemon(config: Config, logger: Logger): Promise<Daemon> {
+  await claimState(config);
+  const [images, cni] = await Promise.all([openImages(config, logger), openCni(config, logger)]);
+  const pods = await openPods({ config, images, cni, logger });
+  const context = { ...pods, node: nodeStatus({ config, cni, retries: pods.retries }) };
+  const handlers = { ...createRuntimeHandlers(context), ...createImageHandlers(images) };
+  const server = await startServer({ listen: config.listen, handlers, admin: adminHandlers(images), logger });
+  await recover({ pods, cni, logger });
+  server.setReady();
+  logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
+  return {
+    async stop() {
+      await server.drain(DRAIN_MS);
+      await Promise.all([pods.sandboxes.joins.idle(), pods.containers.joins.idle()]);
+      pods.retries.stop();
+      await Promise.all([images.close(), cni.close()]);
+    },
+  };
+}
+
+/** Two daemons on one state would undo each other's work. */
+async function claimState({ root, state }: Config): Promise<void> {
+  await ensureDirectory(root);
+  // Others may pass through to the socket.
+  await ensureDirectory(state, 0o711);
+  if (!tryLockSync(join(root, 'lock'))) throw alreadyExists(`another gantryd uses ${root}`);
+}
+
+function openImages({ root, image }: Config, logger: Logger): Promise<ImageService> {
+  return ImageService.open({
+    root,
+    hostsDirs: image.hostsDirs,
+    ...(image.authFile === '' ? {} : { authFile: image.authFile }),
+    maxParallelLayers: image.maxParallelLayers,
+    stallTimeoutMs: image.stallTimeout * 1000,
+    pinned: image.pauseImage === '' ? [] : [image.pauseImage],
+    logger,
+  });
+}
+
+function openCni({ root, network }: Config, logger: Logger): Promise<CniManager> {
+  return CniManager.open({
+    confDir: network.confDir,
+    binDirs: network.binDirs,
+    recordDir: join(root, 'cni'),
+    timeoutMs: network.timeout * 1000,
+    logger,
+  });
+}

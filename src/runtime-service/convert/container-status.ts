@@ -1,0 +1,75 @@
+import { runtime } from '../../../api/cri/generated/api.cjs';
+import type { Container } from '../container/store.js';
+import type { ContainerStatus } from '../container/types.js';
+import { fromResources } from './resources.js';
+import { toTimestamp } from './values.js';
+
+const { ContainerState, MountPropagation, Signal } = runtime.v1;
+
+/** A container under way, to or from existence, is on no list. */
+export function isListed({ status }: Container): boolean {
+  return status.state !== 'creating' && status.state !== 'removing';
+}
+
+export function containerState({ status }: Container): runtime.v1.ContainerState {
+  switch (status.state) {
+    case 'created':
+      return ContainerState.CONTAINER_CREATED;
+    case 'running':
+      return ContainerState.CONTAINER_RUNNING;
+    case 'exited':
+      return ContainerState.CONTAINER_EXITED;
+    default:
+      return ContainerState.CONTAINER_UNKNOWN;
+  }
+}
+
+/** What a list entry and a status have in common. */
+function common(container: Container) {
+  const { id, config, imageId, imageRef, createdAt } = container.record;
+  return {
+    id,
+    metadata: config.metadata,
+    image: { image: config.image, userSpecifiedImage: config.userSpecifiedImage },
+    imageRef,
+    imageId,
+    state: containerState(container),
+    createdAt: toTimestamp(createdAt),
+    labels: config.labels,
+    annotations: config.annotations,
+  };
+}
+
+export function fromContainer(container: Container): runtime.v1.IContainer {
+  return { ...common(container), podSandboxId: container.record.sandboxId };
+}
+
+const PROPAGATION = {
+  private: MountPropagation.PROPAGATION_PRIVATE,
+  'host-to-container': MountPropagation.PROPAGATION_HOST_TO_CONTAINER,
+  bidirectional: MountPropagation.PROPAGATION_BIDIRECTIONAL,
+} as const;
+
+export function fromContainerStatus(container: Container): runtime.v1.IContainerStatus {
+  const { config, logPath, stopSignal } = container.record;
+  return {
+    ...common(container),
+    ...outcome(container.status),
+    logPath,
+    mounts: config.mounts.map(({ containerPath, hostPath, readonly, propagation }) => ({
+      containerPath,
+      hostPath,
+      readonly,
+      propagation: PROPAGATION[propagation],
+    })),
+    resources: { linux: fromResources(config.resources) },
+    stopSignal: Signal[stopSignal as keyof typeof Signal],
+  };
+}
+
+function outcome(status: ContainerStatus): runtime.v1.IContainerStatus {
+  if (status.state === 'running') return { startedAt: toTimestamp(status.startedAt) };
+  if (status.state !== 'exited') return {};
+  const { startedAt, finishedAt, exitCode, reason, message } = status;
+  return { startedAt: toTimestamp(startedAt), finishedAt: toTimestamp(finishedAt), exitCode, reason, message };
+}

@@ -1,0 +1,86 @@
+import { runtime } from '../../../api/cri/generated/api.cjs';
+import { invalidArgument, unimplemented } from '../../base/errors.js';
+import type { PortMapping, SandboxConfig, SandboxMetadata, SandboxNamespaces } from '../../sandbox/types.js';
+import { refuseUserNamespace } from './security.js';
+import { fromEnum, required } from './values.js';
+
+type Config = runtime.v1.IPodSandboxConfig;
+const { NamespaceMode, Protocol } = runtime.v1;
+
+/** @throws invalid-argument or unimplemented naming the field. */
+export function toSandboxConfig(config: Config | null | undefined, runtimeHandler: string): SandboxConfig {
+  const given = required(config, 'config');
+  const { dnsConfig, linux } = given;
+  const security = linux?.securityContext;
+  refuseUserNamespace(security?.namespaceOptions?.usernsOptions);
+  return {
+    metadata: toMetadata(given.metadata),
+    hostname: toHostname(given.hostname ?? ''),
+    logDirectory: given.logDirectory ?? '',
+    ...(dnsConfig ? { dns: toDns(dnsConfig) } : {}),
+    portMappings: (given.portMappings ?? []).map(toPortMapping),
+    labels: given.labels ?? {},
+    annotations: given.annotations ?? {},
+    cgroupParent: linux?.cgroupParent ?? '',
+    runtimeHandler,
+    namespaces: toNamespaces(security?.namespaceOptions),
+    sysctls: linux?.sysctls ?? {},
+    privileged: security?.privileged ?? false,
+  };
+}
+
+function toMetadata(metadata: runtime.v1.IPodSandboxMetadata | null | undefined): SandboxMetadata {
+  const { name, namespace, uid, attempt } = required(metadata, 'config.metadata');
+  return {
+    name: required(name, 'config.metadata.name'),
+    namespace: required(namespace, 'config.metadata.namespace'),
+    uid: required(uid, 'config.metadata.uid'),
+    attempt: attempt ?? 0,
+  };
+}
+
+function toHostname(hostname: string): string {
+  // sethostname(2) takes 64 bytes.
+  if (hostname.length > 64 || !/^[\w.-]*$/.test(hostname))
+    throw invalidArgument(`config.hostname is no hostname: "${hostname}"`);
+  return hostname;
+}
+
+function toDns({ servers, searches, options }: runtime.v1.IDNSConfig) {
+  return { servers: servers ?? [], searches: searches ?? [], options: options ?? [] };
+}
+
+const PROTOCOLS = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' } as const;
+
+function toPortMapping(mapping: runtime.v1.IPortMapping, index: number): PortMapping {
+  const field = `config.port_mappings[${index}]`;
+  const port = (value: number | null | undefined, name: string): number => {
+    const number = value ?? 0;
+    if (number < 0 || number > 65_535) throw invalidArgument(`${field}.${name} is no port: ${number}`);
+    return number;
+  };
+  return {
+    protocol: fromEnum(PROTOCOLS, mapping.protocol, `${field}.protocol`),
+    containerPort: port(mapping.containerPort, 'container_port'),
+    hostPort: port(mapping.hostPort, 'host_port'),
+    hostIp: mapping.hostIp ?? '',
+  };
+}
+
+const NETWORK = { [NamespaceMode.POD]: 'pod', [NamespaceMode.NODE]: 'node' } as const;
+const PID = {
+  [NamespaceMode.POD]: 'pod',
+  [NamespaceMode.CONTAINER]: 'container',
+  [NamespaceMode.NODE]: 'node',
+} as const;
+
+function toNamespaces(options: runtime.v1.INamespaceOption | null | undefined): SandboxNamespaces {
+  const field = 'config.linux.security_context.namespace_options';
+  if (options?.pid === NamespaceMode.TARGET)
+    throw unimplemented(`${field}.pid: a sandbox cannot join a container's namespace`);
+  return {
+    network: fromEnum(NETWORK, options?.network, `${field}.network`),
+    pid: fromEnum(PID, options?.pid, `${field}.pid`),
+    ipc: fromEnum(NETWORK, options?.ipc, `${field}.ipc`),
+  };
+}

@@ -1,0 +1,45 @@
+import Long from 'long';
+
+import { invalidArgument } from '../../base/errors.js';
+
+/** An int64 of a request; one that a number cannot hold exactly is refused. */
+export function toNumber(value: Long | number | null | undefined, field: string): number {
+  if (value === null || value === undefined) return 0;
+  const number = typeof value === 'number' ? value : value.toNumber();
+  if (!Number.isSafeInteger(number)) throw invalidArgument(`${field} is out of range: ${String(value)}`);
+  return number;
+}
+
+/** Nanoseconds as stored, for an int64 of a response; absent is 0. */
+export function toTimestamp(nanoseconds: string | undefined): Long {
+  return nanoseconds === undefined ? Long.ZERO : Long.fromString(nanoseconds);
+}
+
+/** A field that must be there. @throws invalid-argument naming it. */
+export function required<T>(value: T | null | undefined, field: string): T {
+  if (value === null || value === undefined || value === '') throw invalidArgument(`${field} is missing`);
+  return value;
+}
+
+/** Maps an enum's number; one that this version does not know is refused. */
+export function fromEnum<T>(table: Readonly<Record<number, T>>, value: number | null | undefined, field: string): T {
+  const found = table[value ?? 0];
+  if (found === undefined) throw invalidArgument(`${field} has the unknown value ${String(value)}`);
+  return found;
+}
+
+/** An absolute path without NUL. */
+export function absolutePath(value: string | null | undefined, field: string): string {
+  const path = required(value, field);
+  if (!path.startsWith('/') || path.includes('\0'))
+    throw invalidArgument(`${field} is not an absolute path: "${path}"`);
+  return path;
+}
+
+/** True where every wished label is there with that value. */
+export function matchesLabels(
+  labels: Readonly<Record<string, string>>,
+  selector: Readonly<Record<string, string>> | null | undefined,
+): boolean {
+  return Object.entries(selector ?? {}).every(([key, value]) => labels[key] === value);
+}

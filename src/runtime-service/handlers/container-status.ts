@@ -1,0 +1,32 @@
+import { notFound } from '../../base/errors.js';
+import type { Handler } from '../../server/handlers.js';
+import { containerPaths } from '../container/paths.js';
+import type { Container } from '../container/store.js';
+import { fromContainerStatus, isListed } from '../convert/container-status.js';
+import type { RuntimeServiceContext } from './context.js';
+import { runtimeSpec, verboseInfo } from './lookup.js';
+
+export const containerStatus =
+  (context: RuntimeServiceContext): Handler<'ContainerStatus'> =>
+  async ({ containerId, verbose }) => {
+    const container = context.containers.store.find(containerId);
+    if (!isListed(container)) throw notFound(`container "${containerId}" does not exist`);
+    return {
+      status: fromContainerStatus(container),
+      info: verbose ? verboseInfo(await details(context, container)) : {},
+    };
+  };
+
+async function details(
+  { containers }: RuntimeServiceContext,
+  { record, status }: Container,
+): Promise<Record<string, unknown>> {
+  const alive = status.state === 'created' || status.state === 'running';
+  return {
+    sandboxID: record.sandboxId,
+    pid: alive ? status.processes.init.pid : 0,
+    runtimeHandler: record.handler,
+    config: record.config,
+    runtimeSpec: await runtimeSpec(containerPaths(containers.stateDir, record.id).bundle),
+  };
+}

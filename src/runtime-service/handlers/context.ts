@@ -1,0 +1,21 @@
+import type { ContainerContext } from '../container/context.js';
+import type { SandboxContext } from '../../sandbox/context.js';
+
+/** What the handlers of the runtime service call. */
+export interface RuntimeServiceContext {
+  readonly sandboxes: SandboxContext;
+  readonly containers: ContainerContext;
+  readonly node: NodeStatus;
+}
+
+/** What the daemon says of itself and of its node. */
+export interface NodeStatus {
+  /** The daemon's own version. */
+  readonly version: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly handlers: readonly string[];
+  /** Whether pods can have a network, and if not, why. */
+  network(): { readonly ready: boolean; readonly reason: string; readonly message: string };
+  /** JSON by name for a verbose status. */
+  info(): Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,14 @@
+import { canonicalDigest } from '../../base/digest.js';
+import type { Handler } from '../../server/handlers.js';
+import { createContainer as create } from '../container/create.js';
+import { toContainerConfig } from '../convert/container-config.js';
+import { required } from '../convert/values.js';
+import type { RuntimeServiceContext } from './context.js';
+
+export const createContainer =
+  ({ containers }: RuntimeServiceContext): Handler<'CreateContainer'> =>
+  async (request) => {
+    const sandboxId = required(request.podSandboxId, 'pod_sandbox_id');
+    const config = toContainerConfig(request.config);
+    return { containerId: await create(containers, { sandboxId, config, digest: canonicalDigest(config) }) };
+  };

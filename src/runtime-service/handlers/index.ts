@@ -1,0 +1,38 @@
+import type { Handlers } from '../../server/handlers.js';
+import { containerStatus } from './container-status.js';
+import type { RuntimeServiceContext } from './context.js';
+import { createContainer } from './create-container.js';
+import { execSync } from './exec-sync.js';
+import { listContainers } from './list-containers.js';
+import { listPodSandbox } from './list-pod-sandbox.js';
+import { podSandboxStatus } from './pod-sandbox-status.js';
+import { removeContainer } from './remove-container.js';
+import { removePodSandbox } from './remove-pod-sandbox.js';
+import { runPodSandbox } from './run-pod-sandbox.js';
+import { runtimeConfig } from './runtime-config.js';
+import { startContainer } from './start-container.js';
+import { status } from './status.js';
+import { stopContainer } from './stop-container.js';
+import { stopPodSandbox } from './stop-pod-sandbox.js';
+import { version } from './version.js';
+
+/** The RPCs of the runtime service that are served; the others answer Unimplemented. */
+export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers {
+  return {
+    Version: version(context),
+    Status: status(context),
+    RuntimeConfig: runtimeConfig(context),
+    RunPodSandbox: runPodSandbox(context),
+    StopPodSandbox: stopPodSandbox(context),
+    RemovePodSandbox: removePodSandbox(context),
+    PodSandboxStatus: podSandboxStatus(context),
+    ListPodSandbox: listPodSandbox(context),
+    CreateContainer: createContainer(context),
+    StartContainer: startContainer(context),
+    StopContainer: stopContainer(context),
+    RemoveContainer: removeContainer(context),
+    ListContainers: listContainers(context),
+    ContainerStatus: containerStatus(context),
+    ExecSync: execSync(context),
+  };
+}

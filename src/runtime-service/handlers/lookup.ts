@@ -1,0 +1,27 @@
+import { hasCode } from '../../base/errors.js';
+import { readIfExists } from '../../base/files.js';
+import type { ObjectRecord, ObjectStore, Stored } from '../../base/object-store.js';
+
+/** The object of an id or a unique prefix; undefined where CRI wants an unknown one to be fine (stop, remove). */
+export function lookup<R extends ObjectRecord, S extends object>(
+  store: ObjectStore<R, S>,
+  id: string,
+): Stored<R, S> | undefined {
+  try {
+    return store.find(id);
+  } catch (error) {
+    if (hasCode(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+/** The verbose part of a status answer, under the key that crictl and scripts on the peers look for. */
+export function verboseInfo(info: Readonly<Record<string, unknown>>): Record<string, string> {
+  return { info: JSON.stringify(info) };
+}
+
+/** The OCI configuration as the runtime got it; absent once the bundle is gone. */
+export async function runtimeSpec(bundle: string): Promise<unknown> {
+  const text = await readIfExists(`${bundle}/config.json`);
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
+}

@@ -1,0 +1,37 @@
+import { notFound } from '../../base/errors.js';
+import { nowNs } from '../../base/clock.js';
+import { sandboxPaths } from '../../sandbox/files.js';
+import type { Sandbox } from '../../sandbox/store.js';
+import type { Handler } from '../../server/handlers.js';
+import { fromContainerStatus, isListed as isListedContainer } from '../convert/container-status.js';
+import { fromSandboxStatus, isListed } from '../convert/sandbox-status.js';
+import { toTimestamp } from '../convert/values.js';
+import type { RuntimeServiceContext } from './context.js';
+import { runtimeSpec, verboseInfo } from './lookup.js';
+
+export const podSandboxStatus =
+  (context: RuntimeServiceContext): Handler<'PodSandboxStatus'> =>
+  async ({ podSandboxId, verbose }) => {
+    const sandbox = context.sandboxes.store.find(podSandboxId);
+    if (!isListed(sandbox)) throw notFound(`sandbox "${podSandboxId}" does not exist`);
+    const own = context.containers.store.list().filter(({ record }) => record.sandboxId === sandbox.record.id);
+    return {
+      status: fromSandboxStatus(sandbox),
+      containersStatuses: own.filter(isListedContainer).map(fromContainerStatus),
+      timestamp: toTimestamp(nowNs()),
+      info: verbose ? verboseInfo(await details(context, sandbox)) : {},
+    };
+  };
+
+async function details(
+  { sandboxes }: RuntimeServiceContext,
+  { record, status }: Sandbox,
+): Promise<Record<string, unknown>> {
+  return {
+    pid: status.state === 'ready' ? status.pause.pid : 0,
+    runtimeHandler: record.handler,
+    networkNamespace: record.netnsPath,
+    config: record.config,
+    runtimeSpec: await runtimeSpec(sandboxPaths(sandboxes.settings.stateDir, record.id).dir),
+  };
+}
