@@ -33,9 +33,10 @@ export class Decompressor {
   async end(): Promise<void> {
     await this.#begin();
     const stream = this.#stream;
-    if (stream === undefined || this.#failure !== undefined) return this.#check();
-    stream.end();
-    await finished(stream).catch((error: unknown) => this.#fail(error));
+    if (stream !== undefined && this.#failure === undefined) {
+      stream.end();
+      await finished(stream).catch((error: unknown) => this.#fail(error));
+    }
     this.#check();
   }
 

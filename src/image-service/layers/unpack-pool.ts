@@ -9,8 +9,8 @@ export interface UnpackOptions {
   /** Made here; must not exist. */
   readonly directory: string;
   readonly expected?: ExpectedLayer;
-  /** Directories of the layers below, top first; awaited when the rest is done. */
-  readonly lowers: Promise<readonly string[]>;
+  /** Gives the directories of the layers below, top first, when they are there; asked when all else is done. */
+  readonly lowers: () => Promise<readonly string[]>;
   readonly limits?: UnpackLimits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -84,6 +84,6 @@ async function feed(thread: UnpackThread, options: UnpackOptions): Promise<DiskU
   thread.post({ type: 'start', request: { directory, limits, ...(expected === undefined ? {} : { expected }) } });
   for await (const chunk of options.source) await thread.send(chunk);
   await thread.ask({ type: 'end' }, 'verified');
-  const answer = await thread.ask({ type: 'finish', lowers: await options.lowers }, 'finished');
+  const answer = await thread.ask({ type: 'finish', lowers: await options.lowers() }, 'finished');
   return answer.use;
 }

@@ -1,0 +1,28 @@
+import type { runtime } from '../../../api/cri/generated/api.cjs';
+
+import type { ImageService } from '../image-service.js';
+import type { ImageCall } from './context.js';
+import { imageFsInfo } from './image-fs-info.js';
+import { imageStatus } from './image-status.js';
+import { listImages } from './list-images.js';
+import { pullImage } from './pull-image.js';
+import { removeImage } from './remove-image.js';
+
+/** The RPCs of CRI's ImageService. */
+export function createImageHandlers(service: ImageService) {
+  return {
+    ListImages: (request: runtime.v1.ListImagesRequest) => later(() => listImages(service, request)),
+    StreamImages: async function* (request: runtime.v1.StreamImagesRequest) {
+      yield await later(() => listImages(service, request));
+    },
+    ImageStatus: (request: runtime.v1.ImageStatusRequest) => later(() => imageStatus(service, request)),
+    PullImage: (request: runtime.v1.PullImageRequest, call: ImageCall) => pullImage(service, request, call),
+    RemoveImage: (request: runtime.v1.RemoveImageRequest) => removeImage(service, request),
+    ImageFsInfo: () => later(() => imageFsInfo(service)),
+  };
+}
+
+/** What a synchronous handler throws becomes a rejection, like any other's. */
+function later<T>(fn: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(fn()));
+}

@@ -1,0 +1,196 @@
+import { join } from 'node:path';
+
+import { nowNs } from '../base/clock.js';
+import { describeError, hasCode, notFound } from '../base/errors.js';
+import { ensureDirectory } from '../base/files.js';
+import type { Logger } from '../base/log.js';
+import { Flights } from './flights.js';
+import { ImageStore, type ImageContent } from './image-store.js';
+import { importLayout, type ImportOptions } from './import-layout.js';
+import { LayerStore } from './layers/layer-store.js';
+import { mountLayers, unmountLayers } from './layers/rootfs.js';
+import type { UnpackLimits } from './layers/unpack-job.js';
+import { UnpackPool } from './layers/unpack-pool.js';
+import { pullImage, type PullContext, type PullOptions } from './pull.js';
+import { HttpPool } from './registry/http.js';
+import { formatReference, parseReference } from './registry/reference.js';
+import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
+
+export interface ImageServiceOptions {
+  /** The daemon's root: images are in `<root>/images`. */
+  readonly root: string;
+  /** Directories with a `hosts.toml` a registry. */
+  readonly hostsDirs: readonly string[];
+  /** Credentials for registries, in the form of Docker's config.json. */
+  readonly authFile?: string;
+  readonly maxParallelLayers: number;
+  /** How long a registry may be silent. */
+  readonly stallTimeoutMs: number;
+  /** References of images that are not to be removed by kubelet's garbage collection. */
+  readonly pinned: readonly string[];
+  readonly limits?: UnpackLimits;
+  readonly logger: Logger;
+}
+
+/** What the images take of a file system. */
+export interface ImageFsUsage {
+  readonly path: string;
+  readonly bytes: number;
+  readonly inodes: number;
+  readonly timestampNs: string;
+}
+
+/** Stands for the owners of an earlier run, until they are known. */
+const EARLIER_OWNERS = 'earlier owners';
+const CONNECT_TIMEOUT_MS = 15_000;
+
+interface Parts {
+  readonly context: PullContext & { readonly pool: UnpackPool };
+  readonly directory: string;
+  readonly pinned: ReadonlySet<string>;
+}
+
+/** Images: pulled, imported, listed, mounted and removed. Knows nothing of sandboxes and containers but that they are owners. */
+export class ImageService implements ImageRootfs {
+  readonly #parts: Parts;
+  /** An owner's image is unknown, so no layer may be taken for unused. */
+  #unknownUses = false;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Opens the store and removes what an earlier run left half done. */
+  static async open(options: ImageServiceOptions): Promise<ImageService> {
+    const { root, logger, stallTimeoutMs } = options;
+    const directory = join(root, 'images');
+    const quarantine = join(root, 'quarantine');
+    await ensureDirectory(join(directory, 'empty'));
+    const pool = new UnpackPool();
+    const { maxParallelLayers: maxParallel, limits } = options;
+    const limited = limits === undefined ? {} : { limits };
+    const layers = await LayerStore.open({ directory, quarantine, maxParallel, pool, logger, ...limited });
+    layers.retain(EARLIER_OWNERS, layers.all());
+    const isWhole = ({ chain }: ImageRecord): boolean => chain.every((chainId) => layers.has(chainId));
+    const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
+    const http = new HttpPool({ connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs });
+    const flights = new Flights<ImageContent>();
+    const { hostsDirs, authFile } = options;
+    const context = { images, layers, pool, http, flights, hostsDirs, authFile, logger };
+    return new ImageService({ context, directory, pinned: pinnedNames(options) });
+  }
+
+  /** Images that are listed, in no order. */
+  list(): readonly ImageRecord[] {
+    return this.#parts.context.images.list();
+  }
+
+  resolve(image: string): ImageRecord {
+    return this.#parts.context.images.resolve(image);
+  }
+
+  /** {@link resolve}, where an image that is not there is no error. */
+  find(image: string): ImageRecord | undefined {
+    try {
+      return this.resolve(image);
+    } catch (error) {
+      if (hasCode(error, 'not-found')) return undefined;
+      throw error;
+    }
+  }
+
+  isPinned({ repoTags, repoDigests }: ImageRecord): boolean {
+    return [...repoTags, ...repoDigests].some((name) => this.#parts.pinned.has(name));
+  }
+
+  /** See {@link pullImage}. */
+  pull(image: string, options?: PullOptions): Promise<ImageRecord> {
+    return pullImage(this.#parts.context, image, options);
+  }
+
+  /** See {@link importLayout}. */
+  importLayout(path: string, options?: ImportOptions): Promise<ImageRecord[]> {
+    return importLayout(this.#parts.context, path, options);
+  }
+
+  /**
+   * Removes an image with all its names, as CRI has it for any of them; one that is not there is fine. Layers in use
+   * stay until they are let go.
+   */
+  async remove(image: string): Promise<void> {
+    const found = this.find(image);
+    if (found === undefined) return;
+    await this.#parts.context.images.unlist(found.id);
+    await this.#collect();
+  }
+
+  async mountRootfs({ imageId, owner, target, writable }: MountRootfsOptions): Promise<void> {
+    const { images, layers } = this.#parts.context;
+    const image = images.get(imageId);
+    if (image === undefined) throw notFound(`image ${imageId} is not here`);
+    layers.retain(owner, image.chain);
+    const lower = image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
+    const stack = lower.length > 0 ? lower : [join(this.#parts.directory, 'empty')];
+    try {
+      await mountLayers({ lower: stack, target, writable });
+    } catch (error) {
+      layers.release(owner);
+      throw error;
+    }
+  }
+
+  async unmountRootfs({ owner, target }: { readonly owner: string; readonly target: string }): Promise<void> {
+    await unmountLayers(target);
+    this.#parts.context.layers.release(owner);
+    await this.#collect();
+  }
+
+  adopt(owner: string, imageId: string): void {
+    const { images, layers, logger } = this.#parts.context;
+    const image = images.get(imageId);
+    if (image === undefined) {
+      this.#unknownUses = true;
+      logger.warn({ owner, image: imageId }, 'an image in use is unknown, so no layer will be removed in this run');
+    } else layers.retain(owner, image.chain);
+  }
+
+  /** Says that all owners of an earlier run have been adopted: from now on what nobody uses is removed. */
+  async sweep(): Promise<void> {
+    this.#parts.context.layers.release(EARLIER_OWNERS);
+    await this.#collect();
+  }
+
+  async #collect(): Promise<void> {
+    const { images, layers } = this.#parts.context;
+    if (this.#unknownUses) return;
+    await images.forgetRemoved(({ chain }) => layers.isUsed(chain));
+    await layers.collect((chainId) => images.all().some(({ chain }) => chain.includes(chainId)));
+  }
+
+  usage(): ImageFsUsage {
+    const { layers } = this.#parts.context;
+    const { size, inodes } = layers.totals();
+    return { path: this.#parts.directory, bytes: size, inodes, timestampNs: nowNs() };
+  }
+
+  /** Ends connections and threads; pulls under way fail. */
+  async close(): Promise<void> {
+    const { http, layers, pool } = this.#parts.context;
+    await http.close();
+    await layers.settle();
+    await pool.close();
+  }
+}
+
+/** @throws invalid-argument for a reference that is none */
+function pinnedNames({ pinned, logger }: ImageServiceOptions): Set<string> {
+  const names = pinned.flatMap((text) => {
+    try {
+      return [formatReference(parseReference(text))];
+    } catch (error) {
+      logger.warn({ image: text, error: describeError(error) }, 'a pinned image has no valid reference');
+      return [];
+    }
+  });
+  return new Set(names);
+}

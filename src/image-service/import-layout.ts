@@ -1,0 +1,157 @@
+import { lstat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+
+import { hasCode, invalidArgument, notFound } from '../base/errors.js';
+import type { ImageNames, ImageStore } from './image-store.js';
+import { installImage } from './install-image.js';
+import type { LayerStore } from './layers/layer-store.js';
+import type { UnpackPool } from './layers/unpack-pool.js';
+import { readBlob, readBlobText, readDocument, fileChunks } from './layout-files.js';
+import { digestOf } from './registry/digest.js';
+import { stringOf } from './registry/json.js';
+import { parseManifest, type Index, type IndexEntry, type Manifest } from './registry/manifest.js';
+import { INDEX_TYPES } from './registry/media-types.js';
+import { choosePlatform } from './registry/platform.js';
+import { formatReference, nameOf, parseReference } from './registry/reference.js';
+import type { ImageRecord } from './types.js';
+
+export interface ImportContext {
+  readonly images: ImageStore;
+  readonly layers: LayerStore;
+  readonly pool: UnpackPool;
+}
+
+export interface ImportOptions {
+  /** Name for the image, for a layout that holds one image and names it not, or not so. */
+  readonly name?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MAX_NESTING = 4;
+
+/** Annotations that name an image: containerd's with the whole reference, OCI's with that or only a tag. */
+const FULL_NAME = 'io.containerd.image.name';
+const REF_NAME = 'org.opencontainers.image.ref.name';
+
+/**
+ * Imports the images of an OCI layout (image-spec, image-layout.md), a directory or a tar archive of one, that are for
+ * this machine.
+ * @throws invalid-argument if there is no layout; not-found if it has nothing for this machine
+ */
+export async function importLayout(
+  context: ImportContext,
+  path: string,
+  options: ImportOptions = {},
+): Promise<ImageRecord[]> {
+  if (!isAbsolute(path)) throw invalidArgument(`path ${JSON.stringify(path)} must be absolute`);
+  const stats = await lstat(path).catch((error: unknown) => {
+    throw invalidArgument(`${path} cannot be read`, error);
+  });
+  if (stats.isDirectory()) return importDirectory(context, { ...options, directory: path, what: path });
+  if (!stats.isFile()) throw invalidArgument(`${path} is neither a directory nor a file`);
+  return importArchive(context, path, options);
+}
+
+async function importArchive(context: ImportContext, path: string, options: ImportOptions): Promise<ImageRecord[]> {
+  const { path: directory } = context.layers.ingestPath();
+  const lowers = (): Promise<string[]> => Promise.resolve([]);
+  try {
+    await context.pool.unpack({ source: fileChunks(path), directory, lowers, signal: options.signal });
+    return await importDirectory(context, { ...options, directory, what: path });
+  } finally {
+    context.layers.discard(directory);
+  }
+}
+
+interface Layout extends ImportOptions {
+  readonly directory: string;
+  /** What the user called it. */
+  readonly what: string;
+}
+
+async function importDirectory(context: ImportContext, layout: Layout): Promise<ImageRecord[]> {
+  const entries = await imagesOf(layout);
+  if (layout.name !== undefined && entries.length > 1)
+    throw invalidArgument(`${layout.what} holds ${entries.length} images, so they cannot all be called ${layout.name}`);
+  const imported: ImageRecord[] = [];
+  for (const entry of entries) imported.push(await importImage(context, layout, entry));
+  return imported;
+}
+
+interface LayoutImage {
+  readonly entry: IndexEntry;
+  readonly manifest: Manifest;
+}
+
+async function imagesOf(layout: Layout): Promise<LayoutImage[]> {
+  const text = await readDocument(join(layout.directory, 'index.json'));
+  if (text === undefined) throw invalidArgument(`${layout.what} is no OCI layout: it has no index.json`);
+  const index = parseManifest(text, INDEX_TYPES[0] ?? '', `${layout.what}: index.json`);
+  const entries = index.kind === 'index' ? index.entries : [];
+  const found = await Promise.all(entries.map((entry) => manifestFor(layout, entry, entries.length === 1)));
+  const images = found.filter((image) => image !== undefined);
+  if (images.length === 0) throw notFound(`${layout.what} has no image for this machine`);
+  return images;
+}
+
+/** The manifest that an entry of the layout's index leads to; undefined if it is not for this machine. */
+async function manifestFor(layout: Layout, entry: IndexEntry, only: boolean): Promise<LayoutImage | undefined> {
+  try {
+    choosePlatform({ kind: 'index', entries: [entry] }, layout.what);
+    return { entry, manifest: await followIndexes(layout, entry) };
+  } catch (error) {
+    if (only || !hasCode(error, 'not-found')) throw error;
+    return undefined;
+  }
+}
+
+async function followIndexes(layout: Layout, entry: IndexEntry): Promise<Manifest> {
+  let next = entry;
+  for (let depth = 0; depth < MAX_NESTING; depth++) {
+    const what = `${layout.what}: manifest ${next.digest}`;
+    const found = parseManifest(await readBlobText(layout.directory, next), next.mediaType, what);
+    if (found.kind === 'manifest') return found;
+    next = choosePlatform(found satisfies Index, what);
+  }
+  throw invalidArgument(`${layout.what}: indexes lie more than ${MAX_NESTING} deep in each other`);
+}
+
+let counter = 0;
+
+async function importImage(
+  context: ImportContext,
+  layout: Layout,
+  { entry, manifest }: LayoutImage,
+): Promise<ImageRecord> {
+  const { layers, images } = context;
+  const names = layout.name === undefined ? namesOf(entry) : namesFor(layout.name, entry.digest);
+  const owner = `import:${counter++}`;
+  const signal = layout.signal ?? new AbortController().signal;
+  try {
+    const configJson = await readBlobText(layout.directory, manifest.config);
+    const content = await installImage({
+      layers,
+      manifest,
+      configJson,
+      fetchLayer: (layer, unpack) => unpack(readBlob(layout.directory, layer)),
+      what: `${layout.what}: image ${digestOf(configJson)}`,
+      owner,
+      signal,
+    });
+    return await images.add(content, names);
+  } finally {
+    layers.release(owner);
+  }
+}
+
+/** A bare tag names nothing by itself, so such an image is known by its id only. */
+function namesOf({ annotations, digest }: IndexEntry): ImageNames {
+  const name = stringOf(annotations[FULL_NAME]) || stringOf(annotations[REF_NAME]);
+  return /[/:]/.test(name) ? namesFor(name, digest) : { tags: [], digests: [] };
+}
+
+function namesFor(text: string, digest: string): ImageNames {
+  const reference = parseReference(text);
+  const tags = reference.digest === undefined ? [formatReference(reference)] : [];
+  return { tags, digests: [`${nameOf(reference)}@${digest}`] };
+}

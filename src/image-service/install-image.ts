@@ -1,0 +1,63 @@
+import { dataLoss } from '../base/errors.js';
+import type { ImageContent } from './image-store.js';
+import type { LayerRequest, LayerStore } from './layers/layer-store.js';
+import { chainIds } from './registry/digest.js';
+import { parseImageConfig } from './registry/image-config.js';
+import type { Descriptor, Manifest } from './registry/manifest.js';
+
+export interface InstallOptions {
+  readonly layers: LayerStore;
+  readonly manifest: Manifest;
+  /** The image configuration, already verified against the manifest. */
+  readonly configJson: string;
+  /** Gets a layer's bytes; see {@link LayerRequest}. */
+  readonly fetchLayer: (
+    layer: Descriptor,
+    ...args: Parameters<LayerRequest['fetch']>
+  ) => ReturnType<LayerRequest['fetch']>;
+  /** Names the image in errors. */
+  readonly what: string;
+  /** Who keeps the layers until the image's record does. */
+  readonly owner: string;
+  readonly signal: AbortSignal;
+}
+
+/** Unpacks the layers of an image that are not there yet, and makes them last. */
+export async function installImage(options: InstallOptions): Promise<ImageContent> {
+  const { layers, manifest, configJson, what, owner } = options;
+  const id = manifest.config.digest;
+  const { config, diffIds } = parseImageConfig(configJson, `the configuration of ${what}`);
+  if (diffIds.length !== manifest.layers.length)
+    throw dataLoss(`${what} has ${manifest.layers.length} layers, but its configuration lists ${diffIds.length}`);
+  const chain = chainIds(diffIds);
+  layers.retain(owner, chain);
+  await unpackAll(options, { chain, diffIds });
+  await layers.commit(chain);
+  const size = chain.reduce((sum, chainId) => sum + layers.record(chainId).size, 0);
+  return { id, config, configJson, chain, size };
+}
+
+/** All layers side by side, as far as there are slots; the first failure stops the others, which are waited for. */
+async function unpackAll(
+  options: InstallOptions,
+  ids: { chain: readonly string[]; diffIds: readonly string[] },
+): Promise<void> {
+  const { layers, manifest, fetchLayer } = options;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const all = manifest.layers.map((layer, index) =>
+    layers.ensure({
+      chain: ids.chain.slice(0, index + 1),
+      expected: { digest: layer.digest, size: layer.size, diffId: ids.diffIds[index] ?? '' },
+      fetch: (unpack, flightSignal) => fetchLayer(layer, unpack, flightSignal),
+      signal,
+    }),
+  );
+  let first: { readonly error: unknown } | undefined;
+  const note = (error: unknown): void => {
+    first ??= { error };
+    failed.abort();
+  };
+  await Promise.all(all.map((layer) => layer.catch(note)));
+  if (first !== undefined) throw first.error;
+}

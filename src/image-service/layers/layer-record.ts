@@ -1,0 +1,17 @@
+import { dataLoss } from '../../base/errors.js';
+import { isDigest } from '../registry/digest.js';
+import type { LayerRecord } from '../types.js';
+
+/** Checks what a layer's record file holds. @throws data-loss */
+export function parseLayerRecord(value: Record<string, unknown>): LayerRecord {
+  const { chainId, diffId, dir, size, inodes } = value;
+  if (typeof chainId !== 'string' || !isDigest(chainId)) throw dataLoss('the record has no chain id');
+  if (typeof diffId !== 'string' || !isDigest(diffId)) throw dataLoss('the record has no diff id');
+  if (typeof dir !== 'string' || !/^[0-9]+$/.test(dir)) throw dataLoss('the record has no directory');
+  if (!isCount(size) || !isCount(inodes)) throw dataLoss('the record has no sizes');
+  return { chainId, diffId, dir, size, inodes };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

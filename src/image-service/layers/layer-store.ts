@@ -1,0 +1,237 @@
+import { readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { throwIfAborted } from '../../base/abort.js';
+import { describeError, internal, wrapError } from '../../base/errors.js';
+import { ensureDirectory, syncDirectory } from '../../base/files.js';
+import type { Logger } from '../../base/log.js';
+import { Semaphore } from '../../base/semaphore.js';
+import { syncFileSystem } from '../../base/sys/sys.js';
+import { Flights } from '../flights.js';
+import { RecordFiles } from '../records.js';
+import type { LayerRecord } from '../types.js';
+import { parseLayerRecord } from './layer-record.js';
+import type { ExpectedLayer, UnpackLimits } from './unpack-job.js';
+import type { UnpackPool } from './unpack-pool.js';
+import type { DiskUse } from './untar.js';
+
+export interface LayerStoreOptions {
+  /** `<root>/images` */
+  readonly directory: string;
+  readonly quarantine: string;
+  readonly maxParallel: number;
+  readonly pool: UnpackPool;
+  readonly limits?: UnpackLimits;
+  readonly logger: Logger;
+}
+
+export interface LayerRequest {
+  /** Chain ids up to and with the layer, base first. */
+  readonly chain: readonly string[];
+  readonly expected: ExpectedLayer;
+  /** Gets the layer's bytes and gives them to `unpack`; may do so again, after a failure, from somewhere else. */
+  readonly fetch: (
+    unpack: (source: AsyncIterable<Uint8Array>) => Promise<Unpacked>,
+    signal: AbortSignal,
+  ) => Promise<Unpacked>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Unpacked {
+  readonly name: string;
+  readonly use: DiskUse;
+}
+
+/**
+ * The unpacked layers. A layer is known by its chain id, not by its diff id: the attributes of directories that it does not
+ * list come from the layers below, so the same archive on another base is another directory.
+ *
+ * A layer is unpacked in `ingest/<n>`, moved to `layers/<n>`, and recorded in `layer-records/<n>.json` only after the file
+ * system was synced ({@link commit}). What has no record at start is deleted.
+ */
+export class LayerStore {
+  readonly #options: LayerStoreOptions;
+  readonly #files: RecordFiles<LayerRecord>;
+  readonly #slots: Semaphore;
+  readonly #flights = new Flights<LayerRecord>();
+  /** Recorded on disk, by chain id. */
+  readonly #committed = new Map<string, LayerRecord>();
+  /** Unpacked but not yet recorded. */
+  readonly #fresh = new Map<string, LayerRecord>();
+  readonly #users = new Map<string, ReadonlySet<string>>();
+  readonly #removals = new Set<Promise<void>>();
+  #next = 1;
+
+  private constructor(options: LayerStoreOptions) {
+    this.#options = options;
+    const directory = join(options.directory, 'layer-records');
+    this.#files = new RecordFiles({ ...options, directory, parse: parseLayerRecord });
+    this.#slots = new Semaphore(options.maxParallel);
+  }
+
+  static async open(options: LayerStoreOptions): Promise<LayerStore> {
+    const store = new LayerStore(options);
+    await store.#load();
+    return store;
+  }
+
+  has(chainId: string): boolean {
+    return this.#committed.has(chainId) || this.#fresh.has(chainId);
+  }
+
+  /** The layer's directory. @throws internal if it is not there, which whoever retains it has ruled out. */
+  directoryOf(chainId: string): string {
+    return this.#path('layers', this.record(chainId).dir);
+  }
+
+  record(chainId: string): LayerRecord {
+    const record = this.#committed.get(chainId) ?? this.#fresh.get(chainId);
+    if (record === undefined) throw internal(`layer ${chainId} is not in the store`);
+    return record;
+  }
+
+  /** What all layers take on disk. */
+  totals(): DiskUse {
+    const all = [...this.#committed.values(), ...this.#fresh.values()];
+    return all.reduce((sum, { size, inodes }) => ({ size: sum.size + size, inodes: sum.inodes + inodes }), {
+      size: 0,
+      inodes: 0,
+    });
+  }
+
+  /** Sees to it that a layer is unpacked; whoever else wants it meanwhile waits for the same. Ask base first. */
+  async ensure(request: LayerRequest): Promise<void> {
+    const chainId = request.chain.at(-1);
+    if (chainId === undefined || this.has(chainId)) return;
+    const start = (signal: AbortSignal): Promise<LayerRecord> =>
+      this.#slots.run(() => this.#make(chainId, request, signal));
+    await this.#flights.join(chainId, start, request.signal);
+  }
+
+  /** Makes layers last: first their files, then the records that speak of them. */
+  async commit(chain: readonly string[]): Promise<void> {
+    const fresh = chain.filter((chainId) => this.#fresh.has(chainId)).map((chainId) => this.record(chainId));
+    if (fresh.length === 0) return;
+    await syncDirectory(this.#path('layers'));
+    await syncFileSystem(this.#path('layers'));
+    for (const record of fresh) {
+      await this.#files.write(record.dir, record);
+      this.#committed.set(record.chainId, record);
+      this.#fresh.delete(record.chainId);
+    }
+  }
+
+  /** Keeps layers for a user, beside those that it keeps already. */
+  retain(owner: string, chain: readonly string[]): void {
+    this.#users.set(owner, new Set([...(this.#users.get(owner) ?? []), ...chain]));
+  }
+
+  release(owner: string): void {
+    this.#users.delete(owner);
+  }
+
+  /** True if somebody keeps all of these layers. */
+  isUsed(chain: readonly string[]): boolean {
+    return [...this.#users.values()].some((kept) => chain.every((chainId) => kept.has(chainId)));
+  }
+
+  /** Removes the layers that no image names and nobody keeps, each at a moment when that is so. */
+  async collect(isNamed: (chainId: string) => boolean): Promise<void> {
+    for (const record of [...this.#committed.values(), ...this.#fresh.values()]) {
+      const kept = isNamed(record.chainId) || [...this.#users.values()].some((chain) => chain.has(record.chainId));
+      if (!kept && this.has(record.chainId)) await this.#remove(record);
+    }
+  }
+
+  /** Chain ids of all layers. */
+  all(): string[] {
+    return [...this.#committed.keys(), ...this.#fresh.keys()];
+  }
+
+  /** A new directory name below `ingest/`, for what is not yet a layer. */
+  ingestPath(): { readonly name: string; readonly path: string } {
+    const name = String(this.#next++);
+    return { name, path: this.#path('ingest', name) };
+  }
+
+  /** Deletes a tree in the background. */
+  discard(path: string): void {
+    const removal = this.#options.pool
+      .remove(path)
+      .catch((error: unknown) =>
+        this.#options.logger.warn({ path, error: describeError(error) }, 'cannot delete a directory'),
+      )
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** Waits for deletions under way. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  async #make(chainId: string, { chain, expected, fetch }: LayerRequest, signal: AbortSignal): Promise<LayerRecord> {
+    throwIfAborted(signal);
+    const lowers = (): Promise<string[]> => this.#below(chain);
+    const unpack = (source: AsyncIterable<Uint8Array>): Promise<Unpacked> =>
+      this.#unpack({ source, expected, lowers, signal });
+    const { name, use } = await fetch(unpack, signal);
+    await rename(this.#path('ingest', name), this.#path('layers', name));
+    const record: LayerRecord = { chainId, diffId: expected.diffId, dir: name, ...use };
+    this.#fresh.set(chainId, record);
+    return record;
+  }
+
+  async #unpack(options: {
+    source: AsyncIterable<Uint8Array>;
+    expected: ExpectedLayer;
+    lowers: () => Promise<string[]>;
+    signal: AbortSignal;
+  }): Promise<Unpacked> {
+    const { pool, limits } = this.#options;
+    const { name, path } = this.ingestPath();
+    try {
+      const use = await pool.unpack({ ...options, directory: path, ...(limits === undefined ? {} : { limits }) });
+      return { name, use };
+    } catch (error) {
+      this.discard(path);
+      throw wrapError(error, `layer ${options.expected.digest}`, 'internal');
+    }
+  }
+
+  /** The directories of the layers below the last of `chain`, top first, when they are all there. */
+  async #below(chain: readonly string[]): Promise<string[]> {
+    const lower = chain.slice(0, -1).reverse();
+    for (const chainId of lower) await this.#flights.peek(chainId);
+    return lower.map((chainId) => this.directoryOf(chainId));
+  }
+
+  /** The record goes first: a record without its whole directory would be a broken layer. */
+  async #remove(record: LayerRecord): Promise<void> {
+    const committed = this.#committed.delete(record.chainId);
+    this.#fresh.delete(record.chainId);
+    if (committed) await this.#files.remove(record.dir);
+    const grave = this.#path('ingest', record.dir);
+    await rename(this.#path('layers', record.dir), grave);
+    this.discard(grave);
+  }
+
+  async #load(): Promise<void> {
+    await ensureDirectory(this.#path('layers'));
+    await ensureDirectory(this.#path('ingest'));
+    const present = new Set(await readdir(this.#path('layers')));
+    const started = await readdir(this.#path('ingest'));
+    for (const [name, record] of await this.#files.load()) {
+      if (name === record.dir && present.delete(name)) this.#committed.set(record.chainId, record);
+      else await this.#files.setAside(name, internal(`layers/${name} is missing`));
+    }
+    const numbers = [...present, ...started, ...[...this.#committed.values()].map(({ dir }) => dir)].map(Number);
+    this.#next = Math.max(0, ...numbers.filter(Number.isSafeInteger)) + 1;
+    for (const name of started) this.discard(this.#path('ingest', name));
+    for (const name of present) this.discard(this.#path('layers', name));
+  }
+
+  #path(...names: string[]): string {
+    return join(this.#options.directory, ...names);
+  }
+}

@@ -1,0 +1,182 @@
+import { dataLoss, unavailable, wrapError } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Flights } from './flights.js';
+import type { ImageContent, ImageNames, ImageStore } from './image-store.js';
+import { installImage } from './install-image.js';
+import type { LayerStore, Unpacked } from './layers/layer-store.js';
+import { readAuthFile } from './registry/auth-file.js';
+import { readLimited } from './registry/body.js';
+import type { CredentialSources } from './registry/credentials-for.js';
+import type { AuthConfig } from './registry/credentials.js';
+import { digestOf } from './registry/digest.js';
+import { firstOf } from './registry/first-of.js';
+import { endpointsFor } from './registry/hosts.js';
+import type { HttpPool } from './registry/http.js';
+import { parseManifest, type Descriptor, type Manifest } from './registry/manifest.js';
+import { choosePlatform } from './registry/platform.js';
+import { formatReference, nameOf, parseReference } from './registry/reference.js';
+import { RegistrySession, type FetchedManifest } from './registry/session.js';
+import type { ImageRecord } from './types.js';
+
+export interface PullContext {
+  readonly images: ImageStore;
+  readonly layers: LayerStore;
+  readonly http: HttpPool;
+  /** Pulls under way, by the digest of what was asked for. */
+  readonly flights: Flights<ImageContent>;
+  readonly hostsDirs: readonly string[];
+  readonly authFile?: string | undefined;
+  readonly logger: Logger;
+}
+
+export interface PullOptions {
+  readonly auth?: AuthConfig | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One image's pull: whom to ask, and what for. */
+interface Pull extends PullContext {
+  readonly sources: CredentialSources;
+  readonly sessions: readonly RegistrySession[];
+  /** Complete reference, for messages. */
+  readonly what: string;
+  /** Registry and repository. */
+  readonly name: string;
+}
+
+/** An image's configuration may hold long histories; nothing honest comes near this. */
+const MAX_CONFIG = 8 << 20;
+/** How deep indexes may lie in each other. */
+const MAX_NESTING = 4;
+
+/**
+ * Pulls an image. The registry is always asked what the reference stands for, with the caller's own credentials; only then
+ * may the caller share a pull under way, or what is there already.
+ * @throws invalid-argument for the reference; else an error that says what each endpoint answered
+ */
+export async function pullImage(context: PullContext, image: string, options: PullOptions = {}): Promise<ImageRecord> {
+  const pull = await preparePull(context, image, options);
+  const { reference } = pull.sources;
+  const wanted = reference.digest ?? reference.tag ?? 'latest';
+  const top = await firstOf(
+    pull.sessions.filter(({ endpoint }) => (reference.digest === undefined ? endpoint.resolve : endpoint.pull)),
+    `pull ${pull.what}`,
+    {
+      attempt: (session) => session.fetchManifest(wanted),
+      signal: options.signal,
+    },
+  );
+  const tags = reference.digest === undefined ? [pull.what] : [];
+  return nameContent(
+    pull,
+    { tags, digests: [`${pull.name}@${top.digest}`] },
+    () => knownContent(context, top.digest) ?? shareFetch(pull, top, options.signal),
+  );
+}
+
+/** Gets an image's content and names it; its layers are kept meanwhile, whatever else is removed. */
+async function nameContent(
+  { images, layers, what }: Pull,
+  names: ImageNames,
+  get: () => ImageContent | Promise<ImageContent>,
+): Promise<ImageRecord> {
+  const owner = newOwner();
+  try {
+    const content = await get();
+    layers.retain(owner, content.chain);
+    if (!content.chain.every((chainId) => layers.has(chainId)))
+      throw unavailable(`${what} was removed while it was pulled`);
+    return await images.add(content, names);
+  } finally {
+    layers.release(owner);
+  }
+}
+
+function shareFetch(pull: Pull, top: FetchedManifest, signal: AbortSignal | undefined): Promise<ImageContent> {
+  const fetch = (shared: AbortSignal): Promise<ImageContent> => fetchImage(withSignal(pull, shared), top, shared);
+  return pull.flights.join(top.digest, fetch, signal);
+}
+
+async function preparePull(context: PullContext, image: string, options: PullOptions): Promise<Pull> {
+  const reference = parseReference(image);
+  const { authFile: path } = context;
+  const authFile = path === undefined ? undefined : await readAuthFile(path);
+  const sources: CredentialSources = { reference, auth: options.auth, authFile };
+  const endpoints = await endpointsFor(reference.registry, context.hostsDirs);
+  const sessions = endpoints.map(
+    (endpoint) => new RegistrySession(endpoint, { http: context.http, sources, signal: options.signal }),
+  );
+  return { ...context, sources, sessions, what: formatReference(reference), name: nameOf(reference) };
+}
+
+/** A pull that others share must not end with the signal of the one who began it. */
+function withSignal(pull: Pull, signal: AbortSignal): Pull {
+  return { ...pull, sessions: pull.sessions.map((session) => session.withSignal(signal)) };
+}
+
+/** The image, if what the digest stands for is here already: a digest never changes its meaning. */
+function knownContent({ images }: PullContext, digest: string): ImageContent | undefined {
+  return images.list().find(({ repoDigests }) => repoDigests.some((name) => name.endsWith(`@${digest}`)));
+}
+
+let counter = 0;
+const newOwner = (): string => `pull:${counter++}`;
+
+async function fetchImage(pull: Pull, top: FetchedManifest, signal: AbortSignal): Promise<ImageContent> {
+  const owner = newOwner();
+  const started = performance.now();
+  try {
+    const manifest = await findManifest(pull, top, signal);
+    const configJson = await fetchConfig(pull, manifest.config, signal);
+    const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
+      fetchBlob(pull, layer, { use: unpack, signal: flight });
+    const content = await installImage({ ...pull, manifest, configJson, fetchLayer, owner, signal });
+    await pull.images.add(content, { tags: [], digests: [`${pull.name}@${top.digest}`] });
+    pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
+    return content;
+  } catch (error) {
+    throw wrapError(error, `pull ${pull.what}`);
+  } finally {
+    pull.layers.release(owner);
+  }
+}
+
+type Unpack = (source: AsyncIterable<Uint8Array>) => Promise<Unpacked>;
+
+/** Follows indexes to the manifest for this machine. */
+async function findManifest(pull: Pull, top: FetchedManifest, signal: AbortSignal): Promise<Manifest> {
+  let fetched = top;
+  for (let depth = 0; depth < MAX_NESTING; depth++) {
+    const found = parseManifest(fetched.text, fetched.mediaType, `manifest ${fetched.digest}`);
+    if (found.kind === 'manifest') return found;
+    const entry = choosePlatform(found, pull.what);
+    const attempt = (session: RegistrySession): Promise<FetchedManifest> => session.fetchManifest(entry.digest);
+    fetched = await firstOf(pullable(pull), `manifest ${entry.digest}`, { attempt, signal });
+  }
+  throw dataLoss(`indexes lie more than ${MAX_NESTING} deep in each other`);
+}
+
+async function fetchConfig(pull: Pull, config: Descriptor, signal: AbortSignal): Promise<string> {
+  const what = `configuration ${config.digest}`;
+  if (config.size > MAX_CONFIG) throw dataLoss(`${what} has ${config.size} bytes, more than ${MAX_CONFIG}`);
+  const use = async (source: AsyncIterable<Uint8Array>): Promise<string> => {
+    const bytes = await readLimited(source, config.size, what);
+    const digest = digestOf(bytes, config.digest);
+    if (digest !== config.digest) throw dataLoss(`${what} has the digest ${digest}`);
+    return bytes.toString('utf8');
+  };
+  return fetchBlob(pull, config, { use, signal });
+}
+
+function fetchBlob<T>(
+  pull: Pull,
+  blob: Descriptor,
+  { use, signal }: { readonly use: (source: AsyncIterable<Uint8Array>) => Promise<T>; readonly signal: AbortSignal },
+): Promise<T> {
+  const attempt = async (session: RegistrySession): Promise<T> => use(await session.withSignal(signal).openBlob(blob));
+  return firstOf(pullable(pull), `blob ${blob.digest}`, { attempt, signal });
+}
+
+function pullable(pull: Pull): RegistrySession[] {
+  return pull.sessions.filter(({ endpoint }) => endpoint.pull);
+}

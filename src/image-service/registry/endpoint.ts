@@ -1,0 +1,34 @@
+/** How to trust a server, as files' contents: what was read once is what is used. */
+export interface TlsSettings {
+  readonly skipVerify: boolean;
+  /** PEM, trusted beside the system's. */
+  readonly ca: readonly string[];
+  /** PEM certificates and keys to show to the server. */
+  readonly client: readonly { readonly cert: string; readonly key: string }[];
+}
+
+/** A server that an image may be fetched from. */
+export interface Endpoint {
+  /** What the API's paths are appended to: `https://registry-1.docker.io/v2`. */
+  readonly base: string;
+  /** The upstream is the registry that the image's name stands for; mirrors never see its credentials. */
+  readonly role: 'upstream' | 'mirror';
+  /** Whether it may be asked what a tag stands for, and for content by its digest. */
+  readonly resolve: boolean;
+  readonly pull: boolean;
+  readonly tls: TlsSettings;
+  /** Sent with every request to this server, and to no other. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export const DEFAULT_TLS: TlsSettings = { skipVerify: false, ca: [], client: [] };
+
+/** Docker Hub's name is not where it is. */
+export function hostOf(registry: string): string {
+  return registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+}
+
+export function upstreamOf(registry: string): Endpoint {
+  const base = `https://${hostOf(registry)}/v2`;
+  return { base, role: 'upstream', resolve: true, pull: true, tls: DEFAULT_TLS, headers: {} };
+}

@@ -1,0 +1,138 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+
+import { Agent, request } from 'undici';
+
+import { abortReason } from '../../base/abort.js';
+import { errnoOf, unavailable, type GantryError } from '../../base/errors.js';
+import type { Endpoint, TlsSettings } from './endpoint.js';
+import { secureContext } from './tls.js';
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly method?: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+export interface HttpTimeouts {
+  readonly connectMs: number;
+  readonly headersMs: number;
+  /** Silence in the middle of a body; time that we take ourselves does not count. */
+  readonly stallMs: number;
+}
+
+const MAX_REDIRECTS = 10;
+const MAX_AGENTS = 32;
+/** Headers that belong to one server; a redirect to another must not carry them. */
+const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
+
+/** HTTP connections, kept alive, one set for each way to trust a server. */
+export class HttpPool {
+  readonly #agents = new Map<string, Agent>();
+  readonly #timeouts: HttpTimeouts;
+
+  constructor(timeouts: HttpTimeouts) {
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Sends a request and follows redirects. The body must be read to its end or destroyed.
+   * @throws unavailable naming the server if there is no answer; cancelled or deadline-exceeded for the signal.
+   */
+  async send(endpoint: Endpoint, { url, ...rest }: HttpRequest): Promise<HttpAnswer> {
+    let target = new URL(url);
+    let headers: Record<string, string> = { ...endpoint.headers, ...rest.headers };
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const answer = await this.#sendOnce(endpoint, { ...rest, url: target.href, headers });
+      const next = redirectOf(answer, target);
+      if (next === undefined) return answer;
+      answer.body.destroy();
+      if (next.origin !== target.origin) headers = withoutPrivate(headers, endpoint);
+      target = next;
+    }
+    throw unavailable(`${new URL(url).origin} redirects more than ${MAX_REDIRECTS} times`);
+  }
+
+  async close(): Promise<void> {
+    const agents = [...this.#agents.values()];
+    this.#agents.clear();
+    await Promise.all(agents.map((agent) => agent.destroy()));
+  }
+
+  async #sendOnce(endpoint: Endpoint, { url, signal, ...rest }: HttpRequest, attempt = 1): Promise<HttpAnswer> {
+    const dispatcher = this.#agentFor(endpoint.tls);
+    try {
+      const answer = await request(url, { ...rest, dispatcher, ...(signal === undefined ? {} : { signal }) });
+      // A body that nobody listens to yet must not bring the process down when its connection breaks.
+      answer.body.on('error', () => undefined);
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+    } catch (error) {
+      if (signal?.aborted) throw abortReason(signal);
+      // The server may have closed a kept connection at the moment that we used it.
+      if (attempt === 1 && isReset(error)) return this.#sendOnce(endpoint, { url, signal, ...rest }, 2);
+      throw noAnswer(url, error);
+    }
+  }
+
+  #agentFor(tls: TlsSettings): Agent {
+    const key = JSON.stringify(tls);
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const [oldest] = this.#agents;
+    if (oldest !== undefined && this.#agents.size >= MAX_AGENTS) {
+      this.#agents.delete(oldest[0]);
+      void oldest[1].close();
+    }
+    const agent = this.#makeAgent(tls);
+    this.#agents.set(key, agent);
+    return agent;
+  }
+
+  #makeAgent(tls: TlsSettings): Agent {
+    const { connectMs, headersMs, stallMs } = this.#timeouts;
+    let context: ReturnType<typeof secureContext> | undefined;
+    const connect = {
+      timeout: connectMs,
+      rejectUnauthorized: !tls.skipVerify,
+      // Read at the first TLS connection only: plain registries need none.
+      get secureContext() {
+        return (context ??= secureContext(tls));
+      },
+    };
+    return new Agent({ connect, headersTimeout: headersMs, bodyTimeout: stallMs, keepAliveTimeout: 15_000 });
+  }
+}
+
+function redirectOf({ status, headers }: HttpAnswer, from: URL): URL | undefined {
+  const location = headers.location;
+  if (![301, 302, 303, 307, 308].includes(status) || typeof location !== 'string') return undefined;
+  if (!URL.canParse(location, from.href)) throw unavailable(`${from.origin} redirects to a malformed address`);
+  const next = new URL(location, from.href);
+  if (next.protocol === 'https:' || next.protocol === from.protocol) return next;
+  throw unavailable(`${from.origin} redirects from https to ${next.origin}, which is not secure`);
+}
+
+function withoutPrivate(headers: Record<string, string>, endpoint: Endpoint): Record<string, string> {
+  const secret = [...PRIVATE_HEADERS, ...Object.keys(endpoint.headers)];
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !secret.includes(name.toLowerCase())));
+}
+
+function isReset(error: unknown): boolean {
+  const code = (error as { code?: string }).code;
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** Errors of connecting to several addresses have no message of their own, only a code. */
+function noAnswer(url: string, error: unknown): GantryError {
+  const { message, code } = error as { message?: string; code?: string };
+  const why = message || errnoOf(error) || code || 'unknown';
+  return unavailable(`no answer from ${new URL(url).origin}: ${why}`);
+}

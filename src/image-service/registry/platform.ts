@@ -1,0 +1,34 @@
+import { notFound } from '../../base/errors.js';
+import type { Index, IndexEntry, Platform } from './manifest.js';
+
+/** Go's names of the architectures that Node runs on, which images use. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', mipsel: 'mipsle' };
+
+/** Variants that run on a machine of the architecture, best first. */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  arm: ['v7', '', 'v6', 'v5'],
+  arm64: ['v8', ''],
+  amd64: ['', 'v1'],
+};
+
+export const HOST_ARCHITECTURE = ARCHITECTURES[process.arch] ?? process.arch;
+
+/**
+ * Picks the manifest for this machine. An entry that names no platform fits, but only if none does by name.
+ * @throws not-found naming what there is instead.
+ */
+export function choosePlatform(index: Index, what: string, architecture = HOST_ARCHITECTURE): IndexEntry {
+  const variants = VARIANTS[architecture] ?? [''];
+  for (const variant of variants) {
+    const entry = index.entries.find(({ platform }) => platform !== undefined && fits(platform, architecture, variant));
+    if (entry !== undefined) return entry;
+  }
+  const unnamed = index.entries.find(({ platform }) => platform === undefined);
+  if (unnamed !== undefined) return unnamed;
+  const found = index.entries.map(({ platform }) => `${platform?.os ?? ''}/${platform?.architecture ?? ''}`);
+  throw notFound(`${what} has no image for linux/${architecture}, only ${found.slice(0, 20).join(', ') || 'nothing'}`);
+}
+
+function fits(platform: Platform, architecture: string, variant: string): boolean {
+  return platform.os === 'linux' && platform.architecture === architecture && platform.variant === variant;
+}

@@ -1,0 +1,173 @@
+import {
+  dataLoss,
+  type GantryError,
+  notFound,
+  permissionDenied,
+  resourceExhausted,
+  unauthenticated,
+  unavailable,
+} from '../../base/errors.js';
+import { named, readLimited } from './body.js';
+import { parseChallenges } from './challenge.js';
+import { credentialsFor, type CredentialSources } from './credentials-for.js';
+import { digestOf, isDigest } from './digest.js';
+import type { Endpoint } from './endpoint.js';
+import type { HttpAnswer, HttpPool } from './http.js';
+import { isObject, parseObject, stringOf } from './json.js';
+import type { Descriptor } from './manifest.js';
+import { ACCEPT } from './media-types.js';
+import { basicHeader, fetchToken } from './token.js';
+
+/** Registries refuse bigger manifests; so must we (OCI distribution-spec, "Pushing Manifests"). */
+const MAX_MANIFEST = 4 << 20;
+const MAX_ERROR = 64 << 10;
+
+export interface FetchedManifest {
+  readonly text: string;
+  readonly mediaType: string;
+  readonly digest: string;
+}
+
+export interface SessionOptions {
+  readonly http: HttpPool;
+  readonly sources: CredentialSources;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One pull's conversation with one endpoint: what it learned of authentication is kept to the end of the pull. */
+export class RegistrySession {
+  readonly endpoint: Endpoint;
+  /** Set when it gave no answer. */
+  unreachable = false;
+  readonly #options: SessionOptions;
+  #authorization: string | undefined;
+
+  constructor(endpoint: Endpoint, options: SessionOptions) {
+    this.endpoint = endpoint;
+    this.#options = options;
+  }
+
+  /** The same conversation, to be ended by another signal. */
+  withSignal(signal: AbortSignal): RegistrySession {
+    const session = new RegistrySession(this.endpoint, { ...this.#options, signal });
+    session.#authorization = this.#authorization;
+    session.unreachable = this.unreachable;
+    return session;
+  }
+
+  /** Fetches a manifest by tag or digest, and verifies it against the digest asked for or announced. */
+  async fetchManifest(reference: string): Promise<FetchedManifest> {
+    const what = `manifest ${reference}`;
+    const answer = await this.#get(`manifests/${reference}`, { accept: ACCEPT });
+    const mediaType = mediaTypeOf(answer);
+    if (!/[/+]json$|prettyjws$/.test(mediaType)) {
+      answer.body.destroy();
+      throw dataLoss(`${what} came as ${JSON.stringify(mediaType)}, which is no image manifest`);
+    }
+    const bytes = await readLimited(answer.body, MAX_MANIFEST, what);
+    const digest = verifyManifest(
+      bytes,
+      isDigest(reference) ? reference : answer.headers['docker-content-digest'],
+      what,
+    );
+    return { text: bytes.toString('utf8'), mediaType: mediaType === 'application/json' ? '' : mediaType, digest };
+  }
+
+  /** Opens a blob. Its content is for the reader to verify. @throws data-loss if its length is announced wrong. */
+  async openBlob({ digest, size }: Descriptor): Promise<AsyncIterable<Uint8Array>> {
+    const answer = await this.#get(`blobs/${digest}`, {});
+    const length = answer.headers['content-length'];
+    if (length !== undefined && Number(length) !== size) {
+      answer.body.destroy();
+      throw dataLoss(`blob ${digest} has ${length} bytes, where the manifest says ${size}`);
+    }
+    return named(answer.body, `blob ${digest}`);
+  }
+
+  async #get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
+    const url = this.#url(path);
+    const first = await this.#send(url, headers);
+    if (first.status === 200) return first;
+    if (first.status !== 401) throw await refusal(first, this.endpoint, path);
+    const authorization = await this.#answerChallenge(first);
+    if (authorization === undefined) throw await refusal(first, this.endpoint, path);
+    first.body.destroy();
+    this.#authorization = authorization;
+    const second = await this.#send(url, headers);
+    if (second.status === 200) return second;
+    throw await refusal(second, this.endpoint, path);
+  }
+
+  /** Mirrors are told by `ns` which registry is meant, as containerd does. */
+  #url(path: string): string {
+    const { reference } = this.#options.sources;
+    const url = new URL(`${this.endpoint.base}/${reference.repository}/${path}`);
+    if (this.endpoint.role === 'mirror') url.searchParams.set('ns', reference.registry);
+    return url.href;
+  }
+
+  #send(url: string, headers: Record<string, string>): Promise<HttpAnswer> {
+    const { http, signal } = this.#options;
+    const authorization = this.#authorization;
+    const all = authorization === undefined ? headers : { ...headers, authorization };
+    return http.send(this.endpoint, { url, headers: all, signal });
+  }
+
+  /** What to answer a 401 with; undefined if there is nothing more to show. */
+  async #answerChallenge(answer: HttpAnswer): Promise<string | undefined> {
+    const { http, sources, signal } = this.#options;
+    const credentials = credentialsFor(this.endpoint, sources);
+    if (credentials.kind === 'registry') return this.#once(`Bearer ${credentials.token}`);
+    const challenges = parseChallenges(answer.headers['www-authenticate']);
+    const challenge = challenges.find(({ scheme }) => scheme === 'bearer');
+    if (challenge !== undefined) {
+      const scope = `repository:${sources.reference.repository}:pull`;
+      return `Bearer ${await fetchToken(http, { endpoint: this.endpoint, challenge, credentials, scope, signal })}`;
+    }
+    const basic = challenges.some(({ scheme }) => scheme === 'basic');
+    return basic && credentials.kind === 'basic' ? this.#once(basicHeader(credentials)) : undefined;
+  }
+
+  /** What was refused once is not shown again. */
+  #once(authorization: string): string | undefined {
+    return this.#authorization === authorization ? undefined : authorization;
+  }
+}
+
+function mediaTypeOf(answer: HttpAnswer): string {
+  const [type = ''] = (answer.headers['content-type'] ?? '').split(';');
+  return type.trim().toLowerCase();
+}
+
+function verifyManifest(bytes: Buffer, expected: string | string[] | undefined, what: string): string {
+  const known = typeof expected === 'string' && isDigest(expected) ? expected : undefined;
+  const digest = digestOf(bytes, known);
+  if (known !== undefined && known !== digest) throw dataLoss(`${what} has the digest ${digest}, not ${known}`);
+  return digest;
+}
+
+/** The error for an answer that is not 200, with what the registry says of it. */
+async function refusal(answer: HttpAnswer, endpoint: Endpoint, path: string): Promise<GantryError> {
+  const said = await errorText(answer);
+  const message = `${new URL(endpoint.base).origin} answered ${answer.status} for ${path}${said === '' ? '' : `: ${said}`}`;
+  if (answer.status === 401) return unauthenticated(message);
+  if (answer.status === 403) return permissionDenied(message);
+  if (answer.status === 404) return notFound(message);
+  return answer.status === 429 ? resourceExhausted(message) : unavailable(message);
+}
+
+/** The first message of a registry's error document; nothing of a page made for people. */
+async function errorText(answer: HttpAnswer): Promise<string> {
+  try {
+    const text = (await readLimited(answer.body, MAX_ERROR, 'the error')).toString('utf8');
+    const { errors } = parseObject(text, 'the error');
+    const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+    if (!isObject(first)) return '';
+    return `${stringOf(first['code'])} ${stringOf(first['message'])}`
+      .replace(/[^\x20-\x7e]/g, '?')
+      .slice(0, 200)
+      .trim();
+  } catch {
+    return '';
+  }
+}
