@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
@@ -26,6 +26,10 @@ describe('a crash of the daemon', () => {
     await house.crictl.ok('pull', BUSYBOX);
   });
   afterAll(() => house.close());
+  beforeEach(async () => {
+    // A test that failed half-way may have left it dead.
+    if (!house.daemon.running) await house.daemon.start();
+  });
 
   async function startCounter(): Promise<Counter> {
     const signal = await mkdtemp(join(house.scratch.logs, 'signal-'));

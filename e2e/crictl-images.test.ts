@@ -13,7 +13,8 @@ interface ImageView {
   readonly repoTags: readonly string[];
   readonly repoDigests: readonly string[];
   readonly size: string;
-  readonly uid: { readonly value: string } | null;
+  /** Absent for an image whose user is a name. */
+  readonly uid?: { readonly value: string } | null;
   readonly username: string;
 }
 
@@ -104,7 +105,8 @@ describe('crictl and images', () => {
     for (const name of names) await house.crictl.ok('pull', name);
     const [byUid, byName] = await Promise.all(names.map(inspecti));
     expect(byUid).toMatchObject({ uid: { value: '1002' }, username: '' });
-    expect(byName).toMatchObject({ uid: null, username: 'www-data' });
+    expect(byName).toMatchObject({ username: 'www-data' });
+    expect(byName?.uid ?? undefined).toBeUndefined();
   });
 
   it('gives one image all of its tags, and removes it by any of them', async () => {

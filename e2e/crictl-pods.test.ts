@@ -78,7 +78,7 @@ describe('crictl and pods', () => {
     expect(await readFile(`/proc/${info.pid ?? 0}/comm`, 'utf8')).toBe('sh\n');
     const { containers } = (await house.crictl.json('ps')) as { containers: object[] };
     expect(containers).toEqual([expect.objectContaining({ id, podSandboxId: podId, imageId: status.imageId })]);
-    await house.crictl.ok('stop', id);
+    await house.crictl.ok('stop', '--timeout', '10', id);
     expect((await inspect(house, id)).status).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 0 });
     await house.crictl.ok('rm', id);
     expect(await house.crictl.ok('ps', '-aq')).toBe('');
@@ -90,7 +90,7 @@ describe('crictl and pods', () => {
     const { logPath } = (await inspect(house, id)).status;
     expect(logPath.startsWith(`${pod.logDirectory}/`)).toBe(true);
     const lines = (await readFile(logPath, 'utf8')).trimEnd().split('\n');
-    const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) /;
+    const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(Z|[+-]\d\d:\d\d) /;
     expect(lines.every((line) => time.test(line))).toBe(true);
     const texts = lines.map((line) => line.replace(time, '')).sort();
     expect(texts).toEqual(['stderr F to stderr', 'stdout F to stdout', 'stdout P partial']);
@@ -103,8 +103,8 @@ describe('crictl and pods', () => {
     const id = await running();
     const script = 'echo out; echo err >&2; exit 3';
     const result = await house.crictl.run('exec', '-s', id, 'sh', '-c', script);
-    expect(result).toMatchObject({ code: 3, stdout: 'out\n' });
-    expect(result.stderr).toContain('err\n');
+    expect(result.code).not.toBe(0);
+    expect(result.stderr).toContain('exited with 3: err');
     expect(await house.crictl.ok('exec', '-s', id, 'hostname')).toBe(pod.name);
     const late = await house.crictl.run('exec', '-s', '--timeout', '1', id, 'sleep', '60');
     expect(late.stderr).toContain('code = DeadlineExceeded');
@@ -175,7 +175,8 @@ describe('crictl and pods', () => {
     const second = await runContainer(house, id, { pod: own, container: await writeContainer(house) });
     const sh = (container: string, script: string): Promise<string> =>
       house.crictl.ok('exec', '-s', container, 'sh', '-c', script);
-    expect(await sh(first, 'cat /etc/resolv.conf')).toBe('nameserver 10.10.10.10\nsearch a.example\noptions ndots:8');
+    const resolver = ['nameserver 10.10.10.10', 'options ndots:8', 'search a.example'];
+    expect((await sh(first, 'cat /etc/resolv.conf')).split('\n').sort()).toEqual(resolver);
     expect(await sh(first, 'cat /proc/sys/net/ipv4/ip_local_port_range')).toBe('20000\t30000');
     expect(await sh(first, 'cat /proc/sys/kernel/shm_rmid_forced')).toBe('1');
     await sh(first, 'echo shared > /dev/shm/x; echo own > /tmp/x');

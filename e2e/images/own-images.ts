@@ -1,5 +1,13 @@
 import { directory, file, opaqueWhiteout, symlink, whiteout } from '../../scripts/oci-layout/entries.js';
-import { HOST_PLATFORM, image, imageIndex, layer, type Image, type Layer } from '../../scripts/oci-layout/image.js';
+import {
+  HOST_PLATFORM,
+  image,
+  imageIndex,
+  layer,
+  type Image,
+  type Layer,
+  type ProcessConfig,
+} from '../../scripts/oci-layout/image.js';
 import type { NamedImage } from '../../scripts/oci-layout/layout.js';
 import { shellRootfs } from './shell.js';
 
@@ -26,15 +34,20 @@ export async function ownImages(): Promise<NamedImage[]> {
   const shell = await layer(rootfs);
   const foreign = await platformImage(shell, 's390x');
   const both = [foreign, await platformImage(shell, HOST_PLATFORM.architecture)];
-  const bare = await layer(rootfs, 'none');
+  const bare = await layer(rootfs, { compression: 'none' });
   return [
     { name: OWN.platforms, image: imageIndex(both) },
     { name: OWN.dockerPlatforms, image: imageIndex(both, 'docker') },
-    { name: OWN.docker, image: image({ layers: [shell], process: { Cmd: ['sh'] }, format: 'docker' }) },
-    { name: OWN.plain, image: image({ layers: [bare], process: { Cmd: ['sh'] } }) },
-    { name: OWN.layered, image: image({ layers: [shell, ...(await storyLayers())], process: { Cmd: ['sh'] } }) },
+    { name: OWN.docker, image: image({ layers: [shell], process: named('docker'), format: 'docker' }) },
+    { name: OWN.plain, image: image({ layers: [bare], process: named('plain') }) },
+    { name: OWN.layered, image: image({ layers: [shell, ...(await storyLayers())], process: named('layered') }) },
     { name: OWN.foreign, image: imageIndex([foreign]) },
   ];
+}
+
+/** The config decides an image's id: the label keeps it from being that of another image with the same layers. */
+function named(name: string): ProcessConfig {
+  return { Cmd: ['sh'], Labels: { 'gantry.test': name } };
 }
 
 async function platformImage(shell: Layer, architecture: string): Promise<Image> {
@@ -57,11 +70,14 @@ async function storyLayers(): Promise<Layer[]> {
       shut,
     ]),
     await layer([whiteout('story/gone'), whiteout('story/dir-to-link'), file('story/new', 'new\n')]),
-    await layer([
-      opaqueWhiteout('story/opaque'),
-      file('story/opaque/late', 'late\n'),
-      symlink('story/dir-to-link', 'kept'),
-      file('story/shut/inner', 'inner\n'),
-    ]),
+    await layer(
+      [
+        opaqueWhiteout('story/opaque'),
+        file('story/opaque/late', 'late\n'),
+        symlink('story/dir-to-link', 'kept'),
+        file('story/shut/inner', 'inner\n'),
+      ],
+      { bare: true },
+    ),
   ];
 }

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { blob, descriptor, jsonBlob, sha256, type Blob, type Platform } from './blob.js';
 import type { Entry } from './entries.js';
 import { MEDIA_TYPES, type Compression, type Format } from './media-types.js';
-import { tar } from './tar.js';
+import { tar, type TarOptions } from './tar.js';
 
 /** A packed layer; made once, it serves any number of images. */
 export interface Layer {
@@ -21,6 +21,7 @@ export interface ProcessConfig {
   readonly Entrypoint?: readonly string[];
   readonly WorkingDir?: string;
   readonly StopSignal?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
 }
 
 export interface ImageSource {
@@ -44,8 +45,13 @@ const CREATED = '2026-01-01T00:00:00Z';
 /** The platform that runs here, in the names of GOARCH, as image configs have them. */
 export const HOST_PLATFORM: Platform = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch };
 
-export async function layer(entries: readonly Entry[], compression: Compression = 'gzip'): Promise<Layer> {
-  const archive = await tar(entries);
+export interface LayerOptions extends TarOptions {
+  readonly compression?: Compression;
+}
+
+export async function layer(entries: readonly Entry[], options: LayerOptions = {}): Promise<Layer> {
+  const { compression = 'gzip' } = options;
+  const archive = await tar(entries, options);
   const data = compression === 'gzip' ? gzipSync(archive, { level: 6 }) : archive;
   return { compression, diffId: sha256(archive), data };
 }

@@ -65,7 +65,7 @@ describe('layout', () => {
   });
 
   it('leaves a layer uncompressed when told to', async () => {
-    const plain = await layer([file('a', 'hello')], 'none');
+    const plain = await layer([file('a', 'hello')], { compression: 'none' });
     const manifest = await written(image({ layers: [plain] }));
     expect(manifest.layers[0]?.digest).toBe(plain.diffId);
   });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { runOk } from '../../src/base/spawn.js';
 import { directory, file, hardlink, opaqueWhiteout, symlink, whiteout, type Entry } from './entries.js';
-import { tar } from './tar.js';
+import { tar, type TarOptions } from './tar.js';
 
 describe('tar', () => {
   let dir: string;
@@ -18,8 +18,8 @@ describe('tar', () => {
   });
 
   /** What GNU tar lists, without the columns of size and time. */
-  async function list(entries: readonly Entry[]): Promise<string[]> {
-    await writeFile(join(dir, 'a.tar'), await tar(entries));
+  async function list(entries: readonly Entry[], options?: TarOptions): Promise<string[]> {
+    await writeFile(join(dir, 'a.tar'), await tar(entries, options));
     const args = ['--numeric-owner', '--utc', '-tvf', join(dir, 'a.tar')];
     const { stdout } = await runOk('tar', args, { timeoutMs: 10_000 });
     const lines = stdout.toString().trimEnd().split('\n');
@@ -49,6 +49,10 @@ describe('tar', () => {
       '-rw-r--r-- 0/0 a/b/d',
       'drwx------ 0/0 a/',
     ]);
+  });
+
+  it('leaves out the parents when told to', async () => {
+    expect(await list([file('a/b/c', '')], { bare: true })).toEqual(['-rw-r--r-- 0/0 a/b/c']);
   });
 
   it('keeps long names', async () => {

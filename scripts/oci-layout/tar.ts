@@ -4,14 +4,19 @@ import { pack, type Header } from 'tar-stream';
 
 import { directory, type Entry } from './entries.js';
 
+export interface TarOptions {
+  /** Leave out the parent directories that are not listed: whoever unpacks has to make them up. */
+  readonly bare?: boolean;
+}
+
 /**
  * Packs entries into a tar archive, adding the parent directories that are not listed. The same entries give the
  * same bytes: every time stamp is the epoch.
  */
-export async function tar(entries: readonly Entry[]): Promise<Buffer> {
+export async function tar(entries: readonly Entry[], { bare = false }: TarOptions = {}): Promise<Buffer> {
   const archive = pack();
   const bytes = buffer(archive);
-  for (const entry of withParents(entries)) {
+  for (const entry of bare ? entries : withParents(entries)) {
     if (entry.type === 'file') archive.entry(header(entry), entry.data);
     else archive.entry(header(entry));
   }

@@ -7,13 +7,17 @@ import type { Scratch } from '../scratch.js';
 /** Pinned network namespaces, and host ends of pods' interfaces that hang on the bridge. */
 export async function leakedInterfaces(scratch: Scratch): Promise<string[]> {
   const pins = await readdir(scratch.netns);
-  return [...pins.map((name) => `network namespace ${join(scratch.netns, name)}`), ...(await bridgePorts(scratch))];
+  const ports = await bridgePorts(scratch);
+  return [
+    ...pins.map((name) => `network namespace ${join(scratch.netns, name)}`),
+    ...ports.map((name) => `interface ${name} on ${scratch.bridge}`),
+  ];
 }
 
-async function bridgePorts({ bridge }: Scratch): Promise<string[]> {
+export async function bridgePorts({ bridge }: Scratch): Promise<string[]> {
   const { stdout } = await run('ip', ['-o', 'link', 'show', 'master', bridge], { timeoutMs: 10_000 });
   const ports = stdout.toString().matchAll(/^\d+: ([^:@]+)/gm);
-  return [...ports].map(([, name = '']) => `interface ${name} on ${bridge}`);
+  return [...ports].map(([, name = '']) => name);
 }
 
 /** Addresses that host-local still holds: a file each, beside its lock and the note of the last address. */

@@ -7,7 +7,7 @@ import type { Scratch } from '../scratch.js';
 import { waitFor } from '../wait.js';
 import { below, ownCgroups } from './cgroups.js';
 import { ownMounts } from './mounts.js';
-import { isPluginChain, ownRules } from './network.js';
+import { bridgePorts, isPluginChain, ownRules } from './network.js';
 import { ownProcesses } from './processes.js';
 
 /**
@@ -52,7 +52,9 @@ async function removeCgroups(scratch: Scratch): Promise<void> {
 
 /** The bridge plugin leaves its bridge by design; rules are left only by a DEL that did not run. */
 async function removeNetwork(scratch: Scratch): Promise<void> {
-  await run('ip', ['link', 'delete', scratch.bridge], { timeoutMs: 10_000 });
+  for (const name of [...(await bridgePorts(scratch)), scratch.bridge]) {
+    await run('ip', ['link', 'delete', name], { timeoutMs: 10_000 });
+  }
   const chains = new Set<string>();
   for (const { table, rule } of await ownRules(scratch)) {
     const [, ...words] = rule.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];
