@@ -38,10 +38,12 @@ describe('crictl and images', () => {
     await house.crictl.ok('pull', image);
     const pod = await writePod(house);
     const podId = await runPod(house, pod);
-    const id = await runContainer(house, podId, { pod, container: await writeContainer(house, { image: { image } }) });
-    const said = await house.crictl.ok('exec', '-s', id, ...command);
-    await house.crictl.ok('rmp', '-f', podId);
-    return said;
+    try {
+      const container = await writeContainer(house, { image: { image } });
+      return await house.crictl.ok('exec', '-s', await runContainer(house, podId, { pod, container }), ...command);
+    } finally {
+      await house.crictl.ok('rmp', '-f', podId);
+    }
   }
 
   it('pulls by tag, lists and inspects', async () => {

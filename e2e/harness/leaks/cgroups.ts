@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { readIfExists } from '../../../src/base/files.js';
 import type { Scratch } from '../scratch.js';
@@ -11,14 +11,17 @@ export async function ownCgroups(scratch: Scratch): Promise<string[]> {
   return hierarchies.map((target) => join(target, scratch.cgroup));
 }
 
-/** Cgroups below the suite's own, but for the two that the daemon keeps. */
+/** Cgroups below the suite's own, but for the two that the daemon keeps; one line for all hierarchies. */
 export async function leakedCgroups(scratch: Scratch): Promise<string[]> {
-  const leaks: string[] = [];
+  const hierarchies = new Map<string, string[]>();
   for (const own of await ownCgroups(scratch)) {
-    const kept = [scratch.pods, scratch.monitors].map((path) => own.replace(scratch.cgroup, path));
-    leaks.push(...(await below(own)).filter((dir) => !kept.includes(dir)));
+    const mount = own.slice(0, -scratch.cgroup.length);
+    for (const path of (await below(own)).map((dir) => dir.slice(mount.length))) {
+      if (path === scratch.pods || path === scratch.monitors) continue;
+      hierarchies.set(path, [...(hierarchies.get(path) ?? []), basename(mount)]);
+    }
   }
-  return leaks.map((dir) => `cgroup ${dir}`);
+  return [...hierarchies].map(([path, names]) => `cgroup ${path} of ${names.join(', ')}`);
 }
 
 /** Processes in the suite's cgroups. */

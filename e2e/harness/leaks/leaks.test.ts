@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -55,16 +55,20 @@ describe('leaks', () => {
   });
 
   it('are processes in the cgroups, and cgroups', async () => {
-    const [first = ''] = await ownCgroups(scratch);
-    await mkdir(join(first, 'pod', 'container'), { recursive: true });
+    const own = await ownCgroups(scratch);
+    for (const dir of own.slice(0, 2)) await mkdir(join(dir, 'pod', 'container'), { recursive: true });
     const pid = await sleeper('/');
-    const [, , hierarchy = ''] = await ownCgroups(scratch).then((all) => all.reverse());
-    await mkdir(hierarchy, { recursive: true });
-    await writeFile(join(hierarchy, 'cgroup.procs'), String(pid));
+    // A new cpuset would take none.
+    const member = own.find((dir) => !dir.includes('cpuset')) ?? '';
+    await writeFile(join(member, 'cgroup.procs'), String(pid));
+    const hierarchies = own
+      .slice(0, 2)
+      .map((dir) => basename(dirname(dir)))
+      .join(', ');
     expect(await leaks()).toEqual([
       `process ${pid}: sleep 60`,
-      `cgroup ${join(first, 'pod')}`,
-      `cgroup ${join(first, 'pod', 'container')}`,
+      `cgroup ${scratch.cgroup}/pod of ${hierarchies}`,
+      `cgroup ${scratch.cgroup}/pod/container of ${hierarchies}`,
     ]);
   });
 
