@@ -35,6 +35,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const handlers = { ...createRuntimeHandlers(context), ...createImageHandlers(images) };
   const server = await startServer({ listen: config.listen, handlers, admin: adminHandlers(images), logger });
   await recover({ pods, cni, logger });
+  await images.sweep();
   server.setReady();
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
   return {

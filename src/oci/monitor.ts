@@ -117,7 +117,8 @@ function monitorArgs(container: MonitoredContainer, runtime: OciRuntime): string
     ...['--exit-dir', join(bundle, 'exits'), '--persist-dir', container.persistDir],
     // k8s-file is CRI's format; --no-sync-log: exits do not wait for the disk.
     ...['--log-path', container.logPath === '' ? 'off:' : `k8s-file:${container.logPath}`, '--no-sync-log'],
-    ...['--full-attach', '--log-level', 'warning'],
+    // Version 1 answers with `data`; the older one has a key for each verb.
+    ...['--full-attach', '--log-level', 'warning', '--api-version', '1'],
     ...(runtime.options.cgroupDriver === 'systemd' ? ['--systemd-cgroup'] : []),
     ...(container.terminal ? ['--terminal'] : []),
     ...(container.stdin ? ['--stdin'] : []),
