@@ -30,10 +30,12 @@ async function showPod(node: DemoNode): Promise<string> {
   await timed(`imported ${IMAGE}`, () => client.admin('ImportImage', { path: LAYOUT }));
   const config = podConfig(node);
   await mkdir(config.logDirectory);
-  const { podSandboxId = '' } = await timed('pod sandbox running', () => client.call('RunPodSandbox', { config }));
-  const { containerId = '' } = await timed('container created', () =>
+  const sandbox = await timed('pod sandbox running', () => client.call('RunPodSandbox', { config }));
+  const podSandboxId = sandbox.podSandboxId ?? '';
+  const container = await timed('container created', () =>
     client.call('CreateContainer', { podSandboxId, config: CONTAINER, sandboxConfig: config }),
   );
+  const containerId = container.containerId ?? '';
   await timed('container started', () => client.call('StartContainer', { containerId }));
   const { status } = await client.call('PodSandboxStatus', { podSandboxId });
   print('pod IP', status?.network?.ip ?? '');

@@ -105,7 +105,7 @@ async function removeCgroups(name: string): Promise<void> {
   for (const [, target = '', type] of mounts) {
     if (type !== 'cgroup' && type !== 'cgroup2') continue;
     const top = join(target, name);
-    const below = await readdir(top).catch(() => []);
+    const below: string[] = await readdir(top).catch(() => []);
     for (const child of ['pods', 'monitors'])
       if (below.includes(child)) await rmdir(join(top, child)).catch(() => undefined);
     await rmdir(top).catch(() => undefined);
