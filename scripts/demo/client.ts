@@ -25,7 +25,7 @@ export class CriClient {
     const { path } = RPCS[name];
     const types = RPCS[name] as unknown as { request: Message; response: Message };
     const answer = await this.#send(path, Buffer.from(types.request.encode(request).finish()));
-    return types.response.decode(answer) as RpcTypes[Name]['response'];
+    return types.response.decode(answer);
   }
 
   /** Calls the daemon's own service. */

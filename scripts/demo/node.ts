@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export async function startNode(): Promise<DemoNode> {
   await writeFile(join(dir, 'gantry.yaml'), dump(configuration(id, dir, socket)));
   const child = startDaemon(dir);
   const client = new CriClient(socket);
-  await answers(client, child, dir);
+  await answers({ client, child, dir, socket });
   return { dir, socket, logs, client, close: () => close({ id, dir, child, client }) };
 }
 
@@ -70,20 +70,30 @@ function conflist(id: string, dir: string): object {
   };
 }
 
-const START_TRIES = 200;
+interface Starting {
+  readonly client: CriClient;
+  readonly child: ChildProcess;
+  readonly dir: string;
+  readonly socket: string;
+}
 
-async function answers(client: CriClient, child: ChildProcess, dir: string): Promise<void> {
+const START_TRIES = 1000;
+
+async function answers({ client, child, dir, socket }: Starting): Promise<void> {
   for (let tries = 0; tries < START_TRIES; tries++) {
     if (child.exitCode !== null) break;
-    // Status is answered only after recovery, Version before.
-    const ready = await client.call('Status', {}).then(
-      () => true,
-      () => false,
-    );
-    if (ready) return;
-    await sleep(50);
+    // grpc-js waits a second after it found no socket. Status is answered only after recovery, Version before.
+    if (existsSync(socket) && (await succeeds(client.call('Status', {})))) return;
+    await sleep(10);
   }
   throw new Error(`gantryd does not answer: ${await readFile(join(dir, 'gantryd.log'), 'utf8')}`);
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 async function close(node: { id: string; dir: string; child: ChildProcess; client: CriClient }): Promise<void> {
