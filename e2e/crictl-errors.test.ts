@@ -84,7 +84,7 @@ describe('crictl and what goes wrong', () => {
     ['RuntimeService/StopContainer', 'container_id'],
     ['RuntimeService/RemoveContainer', 'container_id'],
     ['RuntimeService/ContainerStatus', 'container_id'],
-    ['RuntimeService/ExecSync', 'container_id'],
+    ['RuntimeService/ExecSync', 'cmd'],
     ['ImageService/PullImage', 'image'],
     ['ImageService/ImageStatus', 'image'],
     ['ImageService/RemoveImage', 'image'],

@@ -79,7 +79,8 @@ export class Daemon {
   }
 
   async #ready(): Promise<void> {
-    await waitFor('answer of gantryd', START_MS, () => this.#crictl.ok('version'));
+    // Version is answered while the daemon still recovers; a list is not.
+    await waitFor('answer of gantryd', START_MS, () => this.#crictl.ok('pods', '-q'));
   }
 
   async #endedEarly(service: Service): Promise<void> {
