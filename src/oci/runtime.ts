@@ -7,6 +7,7 @@ import { readIfExists, removeTree } from '../base/files.js';
 import { bounded, exitCodeOf, run, start, tail, type RunOptions, type RunResult } from '../base/spawn.js';
 import type { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
+import type { OciResources } from './spec/types.js';
 
 export interface RuntimeOptions {
   /** Name of the handler, for messages. */
@@ -67,6 +68,14 @@ export class OciRuntime {
     if (!existsSync(join(this.options.root, id))) return;
     const result = await this.#call(['delete', '--force', id]);
     if (result.exitCode !== 0 && !saysUnknown(result)) throw this.failure('delete', id, said(result));
+  }
+
+  /** Changes a container's limits; only those that are given. */
+  async update(id: string, resources: OciResources): Promise<void> {
+    const { path, timeoutMs } = this.options;
+    const args = [...this.globalArgs, 'update', '--resources', '-', id];
+    const result = await run(path, args, { timeoutMs, stdin: JSON.stringify(resources) });
+    if (result.exitCode !== 0) throw this.failure('update', id, said(result));
   }
 
   /** Runs a command in a container to its end; see `run` for the bounds. */

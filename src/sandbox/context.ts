@@ -5,7 +5,16 @@ import type { UndoRetries } from '../base/undo.js';
 import type { Runtimes } from '../oci/runtimes.js';
 import type { PauseProgram } from './pause.js';
 import type { SandboxStore } from './store.js';
-import type { PortMapping } from './types.js';
+import type { Bandwidth } from './bandwidth.js';
+import type { DnsConfig, PortMapping } from './types.js';
+
+/** What a pod got of its network. */
+export interface SandboxNetwork {
+  /** The primary address first. */
+  readonly ips: readonly string[];
+  /** The last plugin's answer, as it gave it. */
+  readonly result?: object;
+}
 
 /** What a sandbox needs of the pod network; `cni/` has it. */
 export interface PodNetworks {
@@ -17,7 +26,10 @@ export interface PodNetworks {
     readonly namespace: string;
     readonly uid: string;
     readonly portMappings: readonly PortMapping[];
-  }): Promise<{ readonly ips: readonly string[] }>;
+    readonly dns?: DnsConfig;
+    readonly bandwidth?: Bandwidth;
+    readonly cgroupPath?: string;
+  }): Promise<SandboxNetwork>;
   /** Detaches the pod; not attached is fine. */
   tearDown(sandboxId: string, netnsPath: string | undefined): Promise<void>;
 }

@@ -5,7 +5,8 @@ import { endProcess, type ProcessIdentity } from '../base/sys/process.js';
 import { unmount, writeInNetns } from '../base/sys/sys.js';
 import { withUndo, type UndoStack } from '../base/undo.js';
 import { removeTree } from '../base/files.js';
-import type { SandboxContext } from './context.js';
+import { bandwidthOf } from './bandwidth.js';
+import type { SandboxContext, SandboxNetwork } from './context.js';
 import { mountShm, sandboxPaths, writeSandboxFiles, type SandboxPaths } from './files.js';
 import { sandboxName } from './name.js';
 import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
@@ -75,8 +76,10 @@ async function acquireAll(context: SandboxContext, record: SandboxRecord, undo: 
   undo.push('files', () => removeTree(paths.dir));
   await writeSandboxFiles(paths, record.config, id);
   await acquireNamespaces(record, paths, undo);
-  const { pause, ips } = await acquireNetworkAndPause(context, record, paths, undo);
-  await context.store.update(id, (status) => moveSandbox(status, { state: 'ready', pause, ips }));
+  const { pause, network } = await acquireNetworkAndPause(context, record, paths, undo);
+  const { ips, result } = network;
+  const cniResult = result === undefined ? {} : { cniResult: result };
+  await context.store.update(id, (status) => moveSandbox(status, { state: 'ready', pause, ips, ...cniResult }));
   watchPause(context, id, pause);
   return id;
 }
@@ -102,7 +105,7 @@ async function acquireNetworkAndPause(
   record: SandboxRecord,
   paths: SandboxPaths,
   undo: UndoStack,
-): Promise<{ pause: ProcessIdentity; ips: readonly string[] }> {
+): Promise<{ pause: ProcessIdentity; network: SandboxNetwork }> {
   const sysctls = planSysctls(record.config);
   const runtime = context.runtimes.get(record.handler);
   undo.push('network', () => context.networks.tearDown(record.id, record.netnsPath));
@@ -121,19 +124,22 @@ async function acquireNetworkAndPause(
   if (pause.status === 'rejected') throw pause.reason;
   if (network.status === 'rejected') throw network.reason;
   // After ADD, so that the pod's wish wins over a plugin's.
-  if (record.netnsPath !== undefined && sysctls.network.length > 0)
+  if (record.netnsPath !== undefined && sysctls.network.length > 0) {
     await writeInNetns(record.netnsPath, sysctls.network);
+  }
   await runtime.start(record.id);
-  return { pause: pause.value, ips: network.value };
+  return { pause: pause.value, network: network.value };
 }
 
-async function setUpNetwork(
-  context: SandboxContext,
-  { id, config, netnsPath }: SandboxRecord,
-): Promise<readonly string[]> {
-  if (netnsPath === undefined) return [];
+async function setUpNetwork(context: SandboxContext, record: SandboxRecord): Promise<SandboxNetwork> {
+  const { id, config, netnsPath, cgroupParent } = record;
+  if (netnsPath === undefined) return { ips: [] };
   const { name, namespace, uid } = config.metadata;
-  const { portMappings } = config;
-  const { ips } = await context.networks.setUp({ sandboxId: id, netnsPath, name, namespace, uid, portMappings });
-  return ips;
+  const bandwidth = bandwidthOf(config.annotations);
+  return context.networks.setUp({
+    ...{ sandboxId: id, netnsPath, name, namespace, uid, cgroupPath: cgroupParent },
+    portMappings: config.portMappings,
+    ...(config.dns === undefined ? {} : { dns: config.dns }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+  });
 }

@@ -76,6 +76,8 @@ export type SandboxStatus =
       readonly pause: ProcessIdentity;
       /** The primary address first; none on the node's network. */
       readonly ips: readonly string[];
+      /** What the network's last plugin answered, for people who look; absent on the node's network. */
+      readonly cniResult?: object;
     }
   | {
       readonly state: 'not-ready';

@@ -1,11 +1,12 @@
 import { describeError, hasCode } from '../base/errors.js';
+import { outsideRequests } from '../base/request-scope.js';
 import { watchExit, type ProcessIdentity } from '../base/sys/process.js';
 import type { SandboxContext } from './context.js';
 import { moveSandbox } from './state.js';
 
 /** A sandbox whose pause process ends is not ready from then on; its network stays until it is stopped. */
 export function watchPause(context: SandboxContext, id: string, pause: ProcessIdentity): void {
-  void watchExit(pause).ended.then(() => markEnded(context, id));
+  outsideRequests(() => void watchExit(pause).ended.then(() => markEnded(context, id)));
 }
 
 async function markEnded({ store, logger }: SandboxContext, id: string): Promise<void> {

@@ -1,14 +1,15 @@
 import type { RpcName } from '../../api/cri/generated/services.js';
 import { codeOf, describeError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import type { RequestScope } from '../base/request-scope.js';
 import type { RunningCall } from './calls.js';
 
 /** RPCs that change nothing, and ExecSync, by which kubelet probes every second: their success is not news. */
 const QUIET = /^(List|Stream|Get|Version$|Status$|RuntimeConfig$|ImageFsInfo$|ExecSync$)|(Status|Stats)$/;
 
-/** A logger whose lines carry the call's id, its RPC and the objects that the request names. */
-export function callLogger(logger: Logger, call: RunningCall, request: object): Logger {
-  return logger.child({ requestId: call.id, rpc: call.rpc, ...subjectOf(request) });
+/** What all lines of a call carry: its id, its RPC and the objects that the request names. */
+export function callScope(call: RunningCall, request: object): RequestScope {
+  return { requestId: call.id, rpc: call.rpc, ...subjectOf(request) };
 }
 
 export function logDone(logger: Logger, call: RunningCall): void {

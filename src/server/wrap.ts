@@ -4,11 +4,12 @@ import type { RpcName } from '../../api/cri/generated/services.js';
 import { abortReason } from '../base/abort.js';
 import { cancelled, codeOf, deadlineExceeded, unimplemented, type GantryError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import { inRequest } from '../base/request-scope.js';
 import type { Calls, RunningCall } from './calls.js';
 import { decodeRequest, encodeResponse } from './codec.js';
 import { toStatus, type CallStatus } from './codes.js';
 import type { CallContext, Handlers } from './handlers.js';
-import { callLogger, logDone, logFailed } from './log-call.js';
+import { callScope, logDone, logFailed } from './log-call.js';
 import { pump } from './pump.js';
 
 /** What all calls of one server share. */
@@ -65,12 +66,13 @@ interface Job<Result, Value> {
 async function runCall<Result, Value>(host: Host, job: Job<Result, Value>): Promise<Outcome<Value>> {
   const running = host.calls.begin(job.rpc);
   const stopWatching = watchClient(job.call, running);
-  let logger = callLogger(host.logger, running, {});
+  let logger = host.logger.child(callScope(running, {}));
   try {
     const handle = findHandler(host, job.rpc) as AnyHandler<Result>;
     const request = decodeRequest(job.rpc, job.call.request);
-    logger = callLogger(host.logger, running, request);
-    const value = await job.work(handle, request, contextOf(job.call, running, logger));
+    const scope = callScope(running, request);
+    logger = host.logger.child(scope);
+    const value = await inRequest(scope, () => job.work(handle, request, contextOf(job.call, running, logger)));
     logDone(logger, running);
     return { ok: true, value };
   } catch (thrown) {

@@ -3,6 +3,7 @@ import { nowNs } from '../../base/clock.js';
 import { describeError, hasCode } from '../../base/errors.js';
 import type { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
+import { outsideRequests } from '../../base/request-scope.js';
 import { watchExit } from '../../base/sys/process.js';
 import { killCgroup } from '../../oci/cgroup.js';
 import { readExit } from '../../oci/monitor.js';
@@ -37,9 +38,11 @@ export class ExitWatcher {
 
   /** Watches a created container; a dead one is recorded at once. */
   watch(record: ContainerRecord, processes: ContainerProcesses): void {
-    const end = this.#follow(record, processes).finally(() => this.#ends.delete(record.id));
-    this.#ends.set(record.id, end);
-    void end.then(() => this.#release(record));
+    outsideRequests(() => {
+      const end = this.#follow(record, processes).finally(() => this.#ends.delete(record.id));
+      this.#ends.set(record.id, end);
+      void end.then(() => this.#release(record));
+    });
   }
 
   /** Settles when the container's end is on record; at once for one that is not watched. */
@@ -91,7 +94,8 @@ export class ExitWatcher {
     const { status } = await store.update(record.id, (now) => {
       if (now.state !== 'created' && now.state !== 'running') return now;
       const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
-      return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt });
+      const resources = now.resources === undefined ? {} : { resources: now.resources };
+      return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt, ...resources });
     });
     logger.info(
       { container: record.id, exitCode: exit?.exitCode ?? UNKNOWN_EXIT, state: status.state },

@@ -15,7 +15,7 @@ export async function startContainer(context: ContainerContext, idOrPrefix: stri
     const startedAt = nowNs();
     await context.runtimes.get(record.handler).start(id);
     await context.store.update(id, (now) => {
-      if (now.state === 'created') return moveContainer(now, { state: 'running', processes: now.processes, startedAt });
+      if (now.state === 'created') return moveContainer(now, { ...now, state: 'running', startedAt });
       // It has ended already.
       return now.state === 'exited' ? moveContainer(now, { ...now, startedAt }) : now;
     });

@@ -4,8 +4,9 @@ import type { ContainerState, ContainerStatus } from './types.js';
 /** The legal moves; see the diagram at {@link ContainerStatus}. */
 const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
   creating: ['created', 'removing'],
-  created: ['running', 'exited'],
-  running: ['exited'],
+  // From itself by an update of its resources.
+  created: ['created', 'running', 'exited'],
+  running: ['running', 'exited'],
   exited: ['exited', 'removing'],
   removing: ['removing'],
 };

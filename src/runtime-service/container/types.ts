@@ -86,8 +86,18 @@ export interface ContainerProcesses {
  */
 export type ContainerStatus =
   | { readonly state: 'creating' }
-  | { readonly state: 'created'; readonly processes: ContainerProcesses }
-  | { readonly state: 'running'; readonly processes: ContainerProcesses; readonly startedAt: string }
+  | {
+      readonly state: 'created';
+      readonly processes: ContainerProcesses;
+      /** The limits since the last update; absent for those of the record. */
+      readonly resources?: ContainerResources;
+    }
+  | {
+      readonly state: 'running';
+      readonly processes: ContainerProcesses;
+      readonly startedAt: string;
+      readonly resources?: ContainerResources;
+    }
   | ExitedStatus
   | { readonly state: 'removing' };
 
@@ -100,6 +110,7 @@ export interface ExitedStatus {
   readonly exitCode: number;
   readonly reason: 'Completed' | 'Error' | 'OOMKilled' | 'Unknown';
   readonly message: string;
+  readonly resources?: ContainerResources;
 }
 
 export type ContainerState = ContainerStatus['state'];

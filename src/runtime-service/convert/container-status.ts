@@ -1,4 +1,5 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
+import { resourcesOf } from '../container/resources.js';
 import type { Container } from '../container/store.js';
 import type { ContainerStatus } from '../container/types.js';
 import { fromResources } from './resources.js';
@@ -62,7 +63,7 @@ export function fromContainerStatus(container: Container): runtime.v1.IContainer
       readonly,
       propagation: PROPAGATION[propagation],
     })),
-    resources: { linux: fromResources(config.resources) },
+    resources: { linux: fromResources(resourcesOf(container)) },
     stopSignal: Signal[stopSignal as keyof typeof Signal],
   };
 }

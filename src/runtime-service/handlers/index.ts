@@ -6,6 +6,7 @@ import { execSync } from './exec-sync.js';
 import { listContainers } from './list-containers.js';
 import { listPodSandbox } from './list-pod-sandbox.js';
 import { podSandboxStatus } from './pod-sandbox-status.js';
+import { reopenContainerLog } from './reopen-container-log.js';
 import { removeContainer } from './remove-container.js';
 import { removePodSandbox } from './remove-pod-sandbox.js';
 import { runPodSandbox } from './run-pod-sandbox.js';
@@ -14,6 +15,7 @@ import { startContainer } from './start-container.js';
 import { status } from './status.js';
 import { stopContainer } from './stop-container.js';
 import { stopPodSandbox } from './stop-pod-sandbox.js';
+import { updateContainerResources } from './update-container-resources.js';
 import { version } from './version.js';
 
 /** The RPCs of the runtime service that are served; the others answer Unimplemented. */
@@ -33,6 +35,8 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     RemoveContainer: removeContainer(context),
     ListContainers: listContainers(context),
     ContainerStatus: containerStatus(context),
+    UpdateContainerResources: updateContainerResources(context),
+    ReopenContainerLog: reopenContainerLog(context),
     ExecSync: execSync(context),
   };
 }

@@ -31,6 +31,7 @@ async function details(
     pid: status.state === 'ready' ? status.pause.pid : 0,
     runtimeHandler: record.handler,
     networkNamespace: record.netnsPath,
+    cniResult: status.state === 'ready' ? status.cniResult : undefined,
     config: record.config,
     runtimeSpec: await runtimeSpec(sandboxPaths(sandboxes.settings.stateDir, record.id).dir),
   };
