@@ -16,6 +16,7 @@ export class Decompressor {
   #start: Buffer | undefined = Buffer.alloc(0);
   #stream: Transform | undefined;
   #failure: GantryError | undefined;
+  #wake: (() => void) | undefined;
 
   /** @param onPlain may throw: the next `push` or `end` then rejects with that. */
   constructor(onPlain: (chunk: Buffer) => void) {
@@ -57,8 +58,16 @@ export class Decompressor {
   async #write(chunk: Buffer): Promise<void> {
     const stream = this.#stream;
     if (stream === undefined) this.#hand(chunk);
-    else await new Promise<void>((resolve) => void stream.write(chunk, () => resolve()));
+    else await this.#pass(stream, chunk);
     this.#check();
+  }
+
+  /** zlib does not call back for the chunk that it fails on. */
+  #pass(stream: Transform, chunk: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      stream.write(chunk, () => resolve());
+    });
   }
 
   #hand(plain: Buffer): void {
@@ -76,6 +85,7 @@ export class Decompressor {
 
   #fail(error: unknown): void {
     this.#failure ??= dataLoss('the compressed data is broken or cut off', error);
+    this.#wake?.();
   }
 }
 
