@@ -14,6 +14,7 @@ const CONTAINERS = [
   'src/runtime-service/container/**',
   'src/runtime-service/streaming/**',
   'src/runtime-service/stats/**',
+  'src/runtime-service/events/**',
 ];
 const IMAGE_RPCS = ['src/image-service/handlers/**', 'src/image-service/convert/**'];
 const RUNTIME_RPCS = ['src/runtime-service/*', 'src/runtime-service/handlers/**', 'src/runtime-service/convert/**'];
@@ -39,6 +40,7 @@ export const ROOMS: readonly Room[] = [
   { files: 'src/runtime-service/container/**', may: [...BASE, 'src/oci/**', 'src/sandbox/**'] },
   { files: 'src/runtime-service/streaming/**', may: [...BASE, ...PODS, ...CONTAINERS] },
   { files: 'src/runtime-service/stats/**', may: [...BASE, ...PODS, ...CONTAINERS] },
+  { files: 'src/runtime-service/events/**', may: [...BASE, ...PODS, ...CONTAINERS] },
   { files: 'src/image-service/convert/**', may: [...BASE, ...IMAGES], protobuf: true },
   { files: 'src/image-service/handlers/**', may: [...BASE, ...IMAGES, ...IMAGE_RPCS, HANDLER_TYPES], protobuf: true },
   { files: 'src/runtime-service/convert/**', may: [...BASE, ...PODS, ...CONTAINERS], protobuf: true },
@@ -50,12 +52,14 @@ export const ROOMS: readonly Room[] = [
   // What puts the handlers of a service together.
   { files: 'src/runtime-service/*', may: [...BASE, ...PODS, ...CONTAINERS, ...RUNTIME_RPCS] },
   { files: HANDLER_TYPES, may: BASE },
-  { files: 'src/server/**', may: [...BASE, ...IMAGE_RPCS, ...RUNTIME_RPCS], protobuf: true },
+  { files: 'src/server/**', may: [HANDLER_TYPES, ...BASE, ...IMAGE_RPCS, ...RUNTIME_RPCS], protobuf: true },
   { files: 'src/cli/**', may: WIRED },
   // What puts the daemon together.
   { files: 'src/daemon/**', may: WIRED },
   { files: 'src/main.ts', may: [...WIRED, 'src/daemon/**'] },
   { files: 'scripts/**', may: WIRED },
+  // A client of the daemon.
+  { files: 'scripts/demo/**', may: [...WIRED, 'scripts/**'], protobuf: true },
   { files: 'e2e/**', may: ['src/base/**', 'scripts/**'], protobuf: true },
   { files: 'bench/**', may: ['src/base/**', 'scripts/**', 'e2e/**'], protobuf: true },
 ];

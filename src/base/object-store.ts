@@ -17,6 +17,12 @@ export interface Stored<R, S> {
   readonly status: S;
 }
 
+/** A new object has no `before`, a deleted one no `after`. */
+export interface StoreChange<R, S> {
+  readonly before?: Stored<R, S>;
+  readonly after?: Stored<R, S>;
+}
+
 export interface StoreOptions<R, S> {
   /** What the objects are called in messages: `sandbox`, `container`. */
   readonly kind: string;
@@ -38,6 +44,7 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
   readonly #options: StoreOptions<R, S>;
   readonly #objects = new Map<string, Stored<R, S>>();
   readonly #writes = new Map<string, Promise<unknown>>();
+  readonly #listeners = new Set<(change: StoreChange<R, S>) => void>();
 
   private constructor(options: StoreOptions<R, S>) {
     this.#options = options;
@@ -89,9 +96,7 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
     await writeJson(join(dir, 'status.json'), this.#options.version, status);
     await writeJson(join(dir, 'record.json'), this.#options.version, record, { fsync: true });
     await syncDirectory(this.#options.dir);
-    const stored = Object.freeze({ record, status });
-    this.#objects.set(record.id, stored);
-    return stored;
+    return this.#publish(record, status);
   }
 
   /**
@@ -106,9 +111,7 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
       const status = change(current.status);
       if (status === current.status) return current;
       await writeJson(join(this.dirOf(id), 'status.json'), this.#options.version, status);
-      const stored = Object.freeze({ record: current.record, status });
-      this.#objects.set(id, stored);
-      return stored;
+      return this.#publish(current.record, status);
     });
   }
 
@@ -119,9 +122,29 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
       // Renamed first: a crash half-way leaves a name that the next start removes, never half an object.
       const doomed = join(this.#options.dir, `.${id}.removed`);
       await rename(this.dirOf(id), doomed).catch(ignoreMissing);
+      const before = this.#objects.get(id);
       this.#objects.delete(id);
+      if (before !== undefined) this.#tell({ before });
       await removeTree(doomed);
     });
+  }
+
+  /** Has `listener` told of every change after it is published, in order; returns the way to stop that. */
+  watch(listener: (change: StoreChange<R, S>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #publish(record: R, status: S): Stored<R, S> {
+    const before = this.#objects.get(record.id);
+    const after = Object.freeze({ record, status });
+    this.#objects.set(record.id, after);
+    this.#tell(before === undefined ? { after } : { before, after });
+    return after;
+  }
+
+  #tell(change: StoreChange<R, S>): void {
+    for (const listener of this.#listeners) listener(change);
   }
 
   async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -136,29 +159,36 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
   }
 
   async #load(name: string): Promise<void> {
-    const { kind, dir, logger, version, parse } = this.#options;
+    const { kind, dir, logger } = this.#options;
     const path = join(dir, name);
-    if (name.startsWith('.')) return removeTree(path);
     try {
-      if (!isId(name)) throw dataLoss(`${path} is not named by an id`);
-      // The record is written last: without it nothing was acquired for the object yet.
-      if ((await readIfExists(join(path, 'record.json'))) === undefined) {
-        await removeTree(path);
-        return;
-      }
-      const record = await readJson(join(path, 'record.json'), version);
-      const status = await readJson(join(path, 'status.json'), version);
-      if (record['id'] !== name) throw dataLoss(`${path}/record.json is of another id`);
-      this.#objects.set(name, Object.freeze(parse(record, status)));
+      await this.#read(path, name);
     } catch (error) {
       logger.error({ path, error: describeError(error) }, `unreadable ${kind}, moved aside`);
       await this.#quarantine(path, name);
     }
   }
 
+  async #read(path: string, name: string): Promise<void> {
+    const { version, parse } = this.#options;
+    if (name.startsWith('.')) return removeTree(path);
+    if (!isId(name)) throw dataLoss(`${path} is not named by an id`);
+    // The record is written last: without it nothing was acquired for the object yet.
+    if ((await readIfExists(join(path, 'record.json'))) === undefined) return removeTree(path);
+    const record = await readJson(join(path, 'record.json'), version);
+    const status = await readJson(join(path, 'status.json'), version);
+    if (record['id'] !== name) throw dataLoss(`${path}/record.json is of another id`);
+    this.#objects.set(name, Object.freeze(parse(record, status)));
+  }
+
   async #quarantine(path: string, name: string): Promise<void> {
-    await ensureDirectory(this.#options.quarantineDir);
-    await rename(path, join(this.#options.quarantineDir, `${this.#options.kind}-${name}-${Date.now()}`));
+    const { kind, quarantineDir, logger } = this.#options;
+    try {
+      await ensureDirectory(quarantineDir);
+      await rename(path, join(quarantineDir, `${kind}-${name.slice(0, 100)}-${Date.now()}`));
+    } catch (error) {
+      logger.error({ path, error: describeError(error) }, `an unreadable ${kind} stays where it is`);
+    }
   }
 }
 

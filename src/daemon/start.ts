@@ -8,6 +8,7 @@ import { CniManager } from '../cni/manager.js';
 import type { Config } from '../config/config.js';
 import { ImageService } from '../image-service/image-service.js';
 import { createImageHandlers } from '../image-service/handlers/index.js';
+import { EventHub } from '../runtime-service/events/event-hub.js';
 import { createRuntimeHandlers } from '../runtime-service/handlers/index.js';
 import { startServer } from '../server/server.js';
 import { adminHandlers } from './admin.js';
@@ -31,7 +32,8 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   await claimState(config);
   const [images, cni] = await Promise.all([openImages(config, logger), openCni(config, logger)]);
   const pods = await openPods({ config, images, cni, logger });
-  const context = { ...pods, node: nodeStatus({ config, cni, retries: pods.retries }) };
+  const events = new EventHub({ sandboxes: pods.sandboxes.store, containers: pods.containers.store });
+  const context = { ...pods, events, node: nodeStatus({ config, cni, retries: pods.retries }) };
   const handlers = { ...createRuntimeHandlers(context), ...createImageHandlers(images) };
   const server = await startServer({ listen: config.listen, handlers, admin: adminHandlers(images), logger });
   await recover({ pods, cni, logger });
@@ -43,7 +45,8 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
       await server.drain(DRAIN_MS);
       await Promise.all([pods.sandboxes.joins.idle(), pods.containers.joins.idle()]);
       pods.retries.stop();
-      await Promise.all([images.close(), cni.close()]);
+      cni.close();
+      await images.close();
     },
   };
 }

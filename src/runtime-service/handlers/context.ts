@@ -1,4 +1,5 @@
 import type { ContainerContext } from '../container/context.js';
+import type { EventHub } from '../events/event-hub.js';
 import type { SandboxContext } from '../../sandbox/context.js';
 
 /** What the handlers of the runtime service call. */
@@ -6,6 +7,7 @@ export interface RuntimeServiceContext {
   readonly sandboxes: SandboxContext;
   readonly containers: ContainerContext;
   readonly node: NodeStatus;
+  readonly events: EventHub;
 }
 
 /** What the daemon says of itself and of its node. */

@@ -3,6 +3,7 @@ import { containerStatus } from './container-status.js';
 import type { RuntimeServiceContext } from './context.js';
 import { createContainer } from './create-container.js';
 import { execSync } from './exec-sync.js';
+import { getContainerEvents } from './get-container-events.js';
 import { listContainers } from './list-containers.js';
 import { listPodSandbox } from './list-pod-sandbox.js';
 import { podSandboxStatus } from './pod-sandbox-status.js';
@@ -38,5 +39,6 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     UpdateContainerResources: updateContainerResources(context),
     ReopenContainerLog: reopenContainerLog(context),
     ExecSync: execSync(context),
+    GetContainerEvents: getContainerEvents(context),
   };
 }
