@@ -2,7 +2,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { dataLoss, describeError, errnoOf, hasCode, invalidArgument, wrapError } from '../base/errors.js';
-import { ensureDirectory, readJson, removeTree, writeJson } from '../base/files.js';
+import { ensureDirectory, removeTemporaryFiles, readJson, removeTree, writeJson } from '../base/files.js';
 import { isId } from '../base/ids.js';
 import type { Logger } from '../base/log.js';
 import { isObject, objectList, optionalString, type JsonObject } from './json.js';
@@ -41,6 +41,7 @@ export class AttachmentStore {
 
   static async open(directory: string, logger: Logger): Promise<AttachmentStore> {
     await ensureDirectory(directory);
+    await removeTemporaryFiles(directory);
     return new AttachmentStore(directory, logger);
   }
 

@@ -2,7 +2,14 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { dataLoss, describeError } from '../base/errors.js';
-import { ensureDirectory, readJson, removeTree, syncDirectory, writeJson } from '../base/files.js';
+import {
+  ensureDirectory,
+  readJson,
+  removeTemporaryFiles,
+  removeTree,
+  syncDirectory,
+  writeJson,
+} from '../base/files.js';
 import type { Logger } from '../base/log.js';
 
 const VERSION = 1;
@@ -27,11 +34,11 @@ export class RecordFiles<T extends object> {
   async load(): Promise<Map<string, T>> {
     const { directory } = this.#options;
     await ensureDirectory(directory);
+    await removeTemporaryFiles(directory);
     const found = new Map<string, T>();
     for (const file of await readdir(directory)) {
-      const name = basename(file, '.json');
-      if (file.endsWith('.tmp')) await removeTree(join(directory, file));
-      else await this.#loadOne(file).then((record) => record && found.set(name, record));
+      const record = await this.#loadOne(file);
+      if (record !== undefined) found.set(basename(file, '.json'), record);
     }
     return found;
   }

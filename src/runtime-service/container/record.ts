@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { isAbsolute, join, normalize } from 'node:path';
+import { join, normalize } from 'node:path';
 
 import { nowNs } from '../../base/clock.js';
 import { failedPrecondition, invalidArgument } from '../../base/errors.js';
@@ -36,7 +36,6 @@ export function makeRecord(options: {
 function logPath(directory: string, path: string): string {
   if (directory === '' || path === '') return '';
   const full = normalize(join(directory, path));
-  if (!isAbsolute(directory)) throw invalidArgument(`log_directory "${directory}" is not absolute`);
   if (!full.startsWith(normalize(`${directory}/`)))
     throw invalidArgument(`log_path "${path}" leaves the log directory`);
   return full;

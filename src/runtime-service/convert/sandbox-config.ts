@@ -2,7 +2,7 @@ import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument, unimplemented } from '../../base/errors.js';
 import type { PortMapping, SandboxConfig, SandboxMetadata, SandboxNamespaces } from '../../sandbox/types.js';
 import { refuseUserNamespace } from './security.js';
-import { fromEnum, required } from './values.js';
+import { absolutePath, fromEnum, required } from './values.js';
 
 type Config = runtime.v1.IPodSandboxConfig;
 const { NamespaceMode, Protocol } = runtime.v1;
@@ -16,7 +16,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
   return {
     metadata: toMetadata(given.metadata),
     hostname: toHostname(given.hostname ?? ''),
-    logDirectory: given.logDirectory ?? '',
+    logDirectory: given.logDirectory ? absolutePath(given.logDirectory, 'config.log_directory') : '',
     ...(dnsConfig ? { dns: toDns(dnsConfig) } : {}),
     portMappings: (given.portMappings ?? []).map(toPortMapping),
     labels: given.labels ?? {},

@@ -3,13 +3,14 @@ import type { Handler } from '../../server/handlers.js';
 import { containerPaths } from '../container/paths.js';
 import type { Container } from '../container/store.js';
 import { fromContainerStatus, isListed } from '../convert/container-status.js';
+import { required } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
 import { runtimeSpec, verboseInfo } from './lookup.js';
 
 export const containerStatus =
   (context: RuntimeServiceContext): Handler<'ContainerStatus'> =>
   async ({ containerId, verbose }) => {
-    const container = context.containers.store.find(containerId);
+    const container = context.containers.store.find(required(containerId, 'container_id'));
     if (!isListed(container)) throw notFound(`container "${containerId}" does not exist`);
     return {
       status: fromContainerStatus(container),

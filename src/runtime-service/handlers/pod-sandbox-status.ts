@@ -5,14 +5,14 @@ import type { Sandbox } from '../../sandbox/store.js';
 import type { Handler } from '../../server/handlers.js';
 import { fromContainerStatus, isListed as isListedContainer } from '../convert/container-status.js';
 import { fromSandboxStatus, isListed } from '../convert/sandbox-status.js';
-import { toTimestamp } from '../convert/values.js';
+import { required, toTimestamp } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
 import { runtimeSpec, verboseInfo } from './lookup.js';
 
 export const podSandboxStatus =
   (context: RuntimeServiceContext): Handler<'PodSandboxStatus'> =>
   async ({ podSandboxId, verbose }) => {
-    const sandbox = context.sandboxes.store.find(podSandboxId);
+    const sandbox = context.sandboxes.store.find(required(podSandboxId, 'pod_sandbox_id'));
     if (!isListed(sandbox)) throw notFound(`sandbox "${podSandboxId}" does not exist`);
     const own = context.containers.store.list().filter(({ record }) => record.sandboxId === sandbox.record.id);
     return {

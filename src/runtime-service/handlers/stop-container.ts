@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../base/errors.js';
 import type { Handler } from '../../server/handlers.js';
 import { stopContainer as stop } from '../container/stop.js';
-import { toNumber } from '../convert/values.js';
+import { required, toNumber } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
 import { lookup } from './lookup.js';
 
@@ -10,7 +10,7 @@ export const stopContainer =
   async ({ containerId, timeout }) => {
     const seconds = toNumber(timeout, 'timeout');
     if (seconds < 0) throw invalidArgument(`timeout is negative: ${seconds}`);
-    const container = lookup(containers.store, containerId);
+    const container = lookup(containers.store, required(containerId, 'container_id'));
     if (container !== undefined) await stop(containers, container.record.id, seconds);
     return {};
   };
