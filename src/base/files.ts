@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { dataLoss, errnoOf } from './errors.js';
@@ -30,10 +30,16 @@ export async function writeFileAtomic(
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
   if (options.fsync) await syncDirectory(dirname(path));
+}
+
+/** Removes what {@link writeFileAtomic} left in a directory when a crash cut it short. */
+export async function removeTemporaryFiles(directory: string): Promise<void> {
+  const left = (await readdir(directory)).filter((name) => name.startsWith('.') && name.endsWith('.tmp'));
+  await Promise.all(left.map((name) => rm(join(directory, name), { force: true })));
 }
 
 /** Makes the names in a directory survive a power cut. */
@@ -59,11 +65,11 @@ export async function readIfExists(path: string): Promise<string | undefined> {
 
 /** Writes `value` as JSON with its format's version, so that a later release can tell what it reads. */
 export async function writeJson(path: string, version: number, value: object, options?: WriteOptions): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify({ version, ...value })}\n`, options);
+  await writeFileAtomic(path, `${JSON.stringify({ ...value, version })}\n`, options);
 }
 
 /**
- * Reads what {@link writeJson} wrote. The shape beyond "an object of this version" is the caller's to check.
+ * Reads what {@link writeJson} wrote, without the version. The shape beyond "an object of this version" is the caller's to check.
  * @throws data-loss naming the file if it is not such JSON; ENOENT as it is.
  */
 export async function readJson(path: string, version: number): Promise<Record<string, unknown>> {
@@ -75,9 +81,9 @@ export async function readJson(path: string, version: number): Promise<Record<st
     throw dataLoss(`${path} is not JSON`, error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw dataLoss(`${path} holds no object`);
-  const found = 'version' in value ? value.version : undefined;
-  if (found !== version) throw dataLoss(`${path} has version ${String(found)}, not ${version}`);
-  return value as Record<string, unknown>;
+  const { version: found, ...rest } = value as Record<string, unknown>;
+  if (found !== version) throw dataLoss(`${path} has version ${JSON.stringify(found)}, not ${version}`);
+  return rest;
 }
 
 /** Makes a directory and its parents; an existing one is fine. */
