@@ -7,8 +7,15 @@ import { describeError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { silentLogger } from '../base/log.js';
 import { AttachmentStore, type AttachmentIntent } from './attachment-store.js';
-import { LOOPBACK } from './network-status.js';
 import { RESULT, Scratch } from './testing.js';
+
+const NETWORK = {
+  name: 'pods',
+  cniVersion: '1.0.0' as const,
+  disableCheck: false,
+  disableGC: false,
+  plugins: [{ type: 'one' }],
+};
 
 describe('the store of attachments', () => {
   const sandboxId = newId();
@@ -19,7 +26,7 @@ describe('the store of attachments', () => {
   beforeEach(async () => {
     scratch = await Scratch.make();
     store = await AttachmentStore.open(scratch.recordDir, silentLogger());
-    const attachments = [{ ifname: 'lo', network: LOOPBACK }];
+    const attachments = [{ ifname: 'eth0', network: NETWORK }];
     intent = { sandboxId, netnsPath: '/run/netns/a', args: 'A=b', capabilities: { mac: 'm' }, attachments };
   });
 

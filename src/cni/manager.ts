@@ -8,7 +8,7 @@ import { cniArgs } from './cni-args.js';
 import type { JsonObject } from './json.js';
 import type { NetworkConfig } from './network-config.js';
 import { NetworkDirectory } from './network-directory.js';
-import { IFNAME, LOOPBACK, type CniStatus } from './network-status.js';
+import { IFNAME, type CniStatus } from './network-status.js';
 import { gcNetwork } from './network-verbs.js';
 import type { PodNetworkRequest } from './pod-request.js';
 import { parseResult, podIps, type CniDns } from './result.js';
@@ -84,7 +84,7 @@ export class CniManager {
   }
 
   /**
-   * Adds a sandbox to `lo` and the default network. If that fails, what was done is taken back by DEL before the
+   * Adds a sandbox to the default network; `lo` is up since the namespace was made. If that fails, what was done is taken back by DEL before the
    * error is thrown; should DEL fail too, the record stays and {@link tearDown} tries again.
    * @throws invalid-argument for a request that CNI cannot carry; failed-precondition without a network;
    *   already-exists if the sandbox has attachments; otherwise what the plugin said.
@@ -97,10 +97,7 @@ export class CniManager {
         throw alreadyExists(`sandbox ${sandboxId} is attached to its networks already`);
       }
       const network = await this.#defaultNetwork();
-      const attachments = [
-        { ifname: 'lo', network: LOOPBACK },
-        { ifname: IFNAME, network },
-      ];
+      const attachments = [{ ifname: IFNAME, network }];
       return this.#add({ sandboxId, netnsPath, ...pod, attachments }, network.name, signal);
     };
     return this.#locks.run(sandboxId, () => this.#gate.shared(add), signal);

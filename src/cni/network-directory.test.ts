@@ -20,7 +20,6 @@ describe('the status of the network', () => {
 
   beforeEach(async () => {
     scratch = await Scratch.make();
-    await scratch.good('loopback', {});
     await scratch.good('one');
   });
 
@@ -52,12 +51,9 @@ describe('the status of the network', () => {
 
   it('names the plugins that are missing', async () => {
     await scratch.conf('10-a.conflist', list('a', { plugins: [{ type: 'one' }, { type: 'ghost' }] }));
-    await rm(join(scratch.binDir, 'loopback'));
     const { ready, message } = (await scratch.manager()).status();
     expect(ready).toBe(false);
-    expect(message).toBe(
-      `cni: plugin "loopback", "ghost" of network "a" (10-a.conflist) not found in ${scratch.binDir}`,
-    );
+    expect(message).toBe(`cni: plugin "ghost" of network "a" (10-a.conflist) not found in ${scratch.binDir}`);
   });
 
   it('asks plugins of 1.1 for theirs', async () => {

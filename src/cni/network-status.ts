@@ -1,7 +1,6 @@
 import { describeError } from '../base/errors.js';
 import { missingPlugins } from './find-plugin.js';
 import type { BrokenFile, LoadedNetwork, NetworkSet } from './load-networks.js';
-import type { NetworkConfig } from './network-config.js';
 import { statusNetwork } from './network-verbs.js';
 import type { PluginContext } from './run-plugin.js';
 
@@ -22,15 +21,6 @@ export interface CniStatus {
 
 export const IFNAME = 'eth0';
 
-/** Brings up `lo`, as the peers do, before the pod's network. Its version is one that every release of the plugin has. */
-export const LOOPBACK: NetworkConfig = {
-  name: 'cni-loopback',
-  cniVersion: '0.4.0',
-  disableCheck: false,
-  disableGC: true,
-  plugins: [{ type: 'loopback' }],
-};
-
 /** Says whether pods can get a network: a valid configuration, its plugins in place, and their own STATUS. */
 export async function judge(set: NetworkSet, confDir: string, context: PluginContext): Promise<CniStatus> {
   const fault = await findFault(set, confDir, context);
@@ -48,10 +38,7 @@ export async function judge(set: NetworkSet, confDir: string, context: PluginCon
 async function findFault(set: NetworkSet, confDir: string, context: PluginContext): Promise<string | undefined> {
   const [first] = set.networks;
   if (first === undefined) return `cni: no ${set.broken.length > 0 ? 'valid ' : ''}network configuration in ${confDir}`;
-  const missing = [
-    ...(await missingPlugins(LOOPBACK, context.binDirs)),
-    ...(await missingPlugins(first.config, context.binDirs)),
-  ];
+  const missing = await missingPlugins(first.config, context.binDirs);
   if (missing.length > 0) {
     const names = missing.map((type) => `"${type}"`).join(', ');
     return `cni: plugin ${names} of network "${first.config.name}" (${first.file}) not found in ${context.binDirs.join(', ')}`;

@@ -73,10 +73,10 @@ export class Scratch {
     return calls;
   }
 
-  /** `ADD loopback`, `ADD one` … without the loopback's. */
+  /** `ADD one`, `ADD two` … */
   async sequence(): Promise<string[]> {
     const calls = await this.calls();
-    return calls.filter(({ plugin }) => plugin !== 'loopback').map(({ command, plugin }) => `${command} ${plugin}`);
+    return calls.map(({ command, plugin }) => `${command} ${plugin}`);
   }
 
   async manager(options: Partial<CniOptions> = {}): Promise<CniManager> {

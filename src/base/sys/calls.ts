@@ -4,13 +4,16 @@ import { constants } from 'node:os';
 import {
   check,
   libcFlock,
+  libcIoctl,
   libcLsetxattr,
   libcMknod,
   libcMount,
   libcSetns,
+  libcSocket,
   libcSyncfs,
   libcUmount2,
   libcUnshare,
+  makeSysError,
   raw,
 } from './libc.js';
 
@@ -110,17 +113,52 @@ function mountOverlayByConfig({ lower, upper, work, target, volatile }: OverlayR
   }
 }
 
-function mountOverlayByData({ lower, upper, work, target, volatile }: OverlayRequest): void {
-  const data = `lowerdir=${lower.join(':')},upperdir=${upper},workdir=${work}${volatile ? ',volatile' : ''}`;
+/** mount(2) takes one page of options and silently cuts the rest, with layers in it. */
+const MAX_DATA = 4095;
+
+/** The way for kernels before 6.8. */
+export function mountOverlayByData({ lower, upper, work, target, volatile }: OverlayRequest): void {
+  const layers = lower.map((dir) => escapeOption(dir).replaceAll(':', '\\:'));
+  const dirs = `lowerdir=${layers.join(':')},upperdir=${escapeOption(upper)},workdir=${escapeOption(work)}`;
+  const data = `${dirs}${volatile ? ',volatile' : ''}`;
+  if (Buffer.byteLength(data) > MAX_DATA)
+    throw makeSysError(
+      'E2BIG',
+      'mount',
+      `mount overlay on ${target}: the paths of ${lower.length} layers are too long`,
+    );
   mountSync({ source: 'overlay', target, type: 'overlay', data });
 }
 
-/** Makes a network namespace and pins it by a bind mount on the existing file `path`; the thread stays in its own. */
+function escapeOption(path: string): string {
+  return path.replace(/[\\,]/g, '\\$&');
+}
+
+/** Makes a network namespace, with `lo` up, and pins it by a bind mount on the existing file `path`; the thread stays in its own. */
 export function createNetnsSync(path: string): void {
   inOwnNetns(() => {
     check(libcUnshare(CLONE_NEWNET) as number, 'unshare', 'network namespace');
+    bringUpLoopbackSync();
     mountSync({ source: '/proc/thread-self/ns/net', target: path, flags: MS.BIND });
   });
+}
+
+/** netdevice(7): sets IFF_UP on `lo` of the calling thread's network namespace; its addresses come with that. */
+function bringUpLoopbackSync(): void {
+  const AF_INET = 2;
+  const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+  const SIOCSIFFLAGS = 0x8914;
+  const IFF_UP_RUNNING = 0x1 | 0x40;
+  // struct ifreq { char name[16]; union { short flags; … } }, 40 bytes
+  const request = Buffer.alloc(40);
+  request.write('lo');
+  request.writeUInt16LE(IFF_UP_RUNNING, 16);
+  const socket = check(libcSocket(AF_INET, SOCK_DGRAM_CLOEXEC, 0) as number, 'socket', 'for lo');
+  try {
+    check(libcIoctl(socket, SIOCSIFFLAGS, request) as number, 'ioctl', 'SIOCSIFFLAGS lo');
+  } finally {
+    raw.close(socket);
+  }
 }
 
 /** Writes files (sysctls: absolute paths below /proc/sys/net) as seen from the namespace pinned at `netns`. */
@@ -129,20 +167,29 @@ export function writeInNetnsSync(netns: string, files: readonly (readonly [path:
   try {
     inOwnNetns(() => {
       check(libcSetns(fd, CLONE_NEWNET) as number, 'setns', netns);
-      for (const [path, value] of files) writeFileSync(path, value, { flag: 'r+' });
+      for (const [path, value] of files) writeSysctl(path, value);
     });
   } finally {
     closeSync(fd);
   }
 }
 
-/** Runs `fn`, which may change the thread's network namespace, and goes back; a thread that cannot is no use. */
+function writeSysctl(path: string, value: string): void {
+  try {
+    writeFileSync(path, value, { flag: 'r+' });
+  } catch (error) {
+    const { code = 'EIO' } = error as { code?: string };
+    throw makeSysError(code, 'write', `write "${value}" to ${path}: ${code}`);
+  }
+}
+
+/** Runs `fn`, which may change the thread's network namespace, and goes back; a thread that cannot ends. */
 function inOwnNetns(fn: () => void): void {
   const home = openSync('/proc/thread-self/ns/net', 'r');
   try {
     fn();
   } finally {
-    if ((libcSetns(home, CLONE_NEWNET) as number) !== 0) process.abort();
+    if ((libcSetns(home, CLONE_NEWNET) as number) !== 0) process.exit(1);
     closeSync(home);
   }
 }
@@ -164,24 +211,48 @@ export function readInRootSync(root: string, path: string, limit: number): Buffe
   }
 }
 
+/** Nothing but a regular file is opened for more than its path: an open alone may block, or arm a watchdog. */
 function readBelow(directory: number, path: string, limit: number): Buffer | undefined {
-  const O_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+  const place = openInRoot(directory, path);
+  try {
+    const stat = fstatSync(place);
+    if (!stat.isFile()) return undefined;
+    const fd = openSync(`/proc/self/fd/${place}`, 'r');
+    try {
+      return readUpTo(fd, Math.min(stat.size, limit));
+    } finally {
+      closeSync(fd);
+    }
+  } finally {
+    raw.close(place);
+  }
+}
+
+const OPEN_ATTEMPTS = 100;
+
+/** openat2(2) with RESOLVE_IN_ROOT, which gives EAGAIN where a rename on this machine crossed its `..`. */
+function openInRoot(directory: number, path: string): number {
+  const O_CLOEXEC = 0o2000000;
   const IN_ROOT_NO_MAGICLINKS = 0x10 | 0x02;
   // struct open_how { u64 flags, mode, resolve }
   const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_NONBLOCK_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(IN_ROOT_NO_MAGICLINKS), 16);
-  const fd = check(raw.openat2(directory, path, how), 'openat2', path);
-  try {
-    if (!fstatSync(fd).isFile()) return undefined;
-    const buffer = Buffer.alloc(limit);
-    let length = 0;
-    for (let got = -1; got !== 0 && length < limit; length += got)
-      got = readSync(fd, buffer, length, limit - length, null);
-    return buffer.subarray(0, length);
-  } finally {
-    raw.close(fd);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return check(raw.openat2(directory, path, how), 'openat2', path);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EAGAIN' || attempt === OPEN_ATTEMPTS) throw error;
+    }
   }
+}
+
+function readUpTo(fd: number, length: number): Buffer {
+  const buffer = Buffer.alloc(length);
+  let filled = 0;
+  for (let got = -1; got !== 0 && filled < length; filled += got)
+    got = readSync(fd, buffer, filled, length - filled, null);
+  return buffer.subarray(0, filled);
 }
 
 /** A descriptor that stands for the process, never for a later one with the same number. */

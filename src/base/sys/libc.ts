@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 
 import koffi from 'koffi';
 
@@ -22,6 +23,8 @@ export const libcMount = libc.func('mount', 'int', ['str', 'str', 'str', 'ulong'
 export const libcUmount2 = libc.func('umount2', 'int', ['str', 'int']);
 export const libcUnshare = libc.func('unshare', 'int', ['int']);
 export const libcSetns = libc.func('setns', 'int', ['int', 'int']);
+export const libcSocket = libc.func('socket', 'int', ['int', 'int', 'int']);
+export const libcIoctl = libc.func('ioctl', 'int', ['int', 'ulong', 'void *']);
 export const libcMknod = libc.func('mknod', 'int', ['str', 'uint', 'ulong']);
 export const libcLsetxattr = libc.func('lsetxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
 export const libcFlock = libc.func('flock', 'int', ['int', 'int']);
@@ -54,7 +57,11 @@ export const raw = {
   close: (fd: number): number => Number(sysClose(fd)),
 };
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+/** libuv's names before libc's: where one number has two (EAGAIN and EWOULDBLOCK), `node:fs` says the first. */
+const ERRNO_NAMES = new Map([
+  ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+  ...[...getSystemErrorMap()].map(([number, [name]]) => [-number, name] as const),
+]);
 
 /** What a failed call throws: `code` is the errno's name, as on errors from `node:fs`. */
 export interface SysError extends Error {

@@ -18,7 +18,7 @@ export const unmount = (target: string, options: { detach?: boolean } = {}): Pro
 
 export const mountOverlay = (request: OverlayRequest): Promise<void> => call('mountOverlay', request);
 
-/** Makes a network namespace pinned at `path`, which must be an existing file. */
+/** Makes a network namespace, with `lo` up, pinned at `path`, which must be an existing file. */
 export const createNetns = (path: string): Promise<void> => call('createNetns', path);
 
 /** Writes sysctl files as seen from the network namespace pinned at `netns`. */
