@@ -10,7 +10,8 @@ export function parseImageRecord(value: Record<string, unknown>): ImageRecord {
   if (typeof id !== 'string' || !isDigest(id)) throw dataLoss('the record has no image id');
   if (state !== 'listed' && state !== 'removed') throw dataLoss('the record has no state');
   if (typeof configJson !== 'string') throw dataLoss('the record has no image configuration');
-  if (typeof size !== 'number' || typeof updatedAt !== 'string') throw dataLoss('the record has no size or time');
+  if (typeof size !== 'number' || typeof updatedAt !== 'string' || !/^[0-9]+$/.test(updatedAt))
+    throw dataLoss('the record has no size or time');
   const { config } = parseImageConfig(configJson, `image ${id}`);
   const [repoTags, repoDigests, chain] = ['repoTags', 'repoDigests', 'chain'].map((key) => stringsOf(value[key]));
   return {

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { nowNs } from '../base/clock.js';
@@ -66,6 +67,8 @@ export class ImageService implements ImageRootfs {
     const directory = join(root, 'images');
     const quarantine = join(root, 'quarantine');
     await ensureDirectory(join(directory, 'empty'));
+    // It stands in for the root directory of an image without layers.
+    await chmod(join(directory, 'empty'), 0o755);
     const pool = new UnpackPool();
     const { maxParallelLayers: maxParallel, limits } = options;
     const limited = limits === undefined ? {} : { limits };

@@ -117,7 +117,7 @@ export class ImageStore {
 
   /** After a crash between the two writes of a moved tag, the later record has it. */
   async #settleTags(): Promise<void> {
-    const byAge = this.all().sort((a, b) => (BigInt(a.updatedAt) < BigInt(b.updatedAt) ? -1 : 1));
+    const byAge = this.all().sort((a, b) => (BigInt(a.updatedAt) > BigInt(b.updatedAt) ? -1 : 1));
     for (const { id } of byAge) await this.#takeTags(this.#images.get(id) as ImageRecord);
   }
 }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { dataLoss } from '../base/errors.js';
 import type { ImageContent } from './image-store.js';
 import type { LayerRequest, LayerStore } from './layers/layer-store.js';
@@ -45,6 +47,8 @@ async function unpackAll(
   const { layers, manifest, fetchLayer } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  // As many layers listen as there are; that is no leak.
+  setMaxListeners(0, signal);
   const all = manifest.layers.map((layer, index) =>
     layers.ensure({
       chain: ids.chain.slice(0, index + 1),

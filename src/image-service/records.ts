@@ -53,10 +53,14 @@ export class RecordFiles<T extends object> {
   }
 
   /** Moves a record that makes no sense out of the way, for people to look at. */
-  async setAside(name: string, why: unknown): Promise<void> {
-    const { quarantine, logger } = this.#options;
-    const path = this.#path(name);
-    const kept = join(quarantine, `${basename(this.#options.directory)}-${name}.${Date.now()}`);
+  setAside(name: string, why: unknown): Promise<void> {
+    return this.#setFileAside(`${name}.json`, why);
+  }
+
+  async #setFileAside(file: string, why: unknown): Promise<void> {
+    const { directory, quarantine, logger } = this.#options;
+    const path = join(directory, file);
+    const kept = join(quarantine, `${basename(directory)}-${file}.${Date.now()}`);
     await mkdir(quarantine, { recursive: true, mode: 0o700 });
     await rename(path, kept);
     logger.warn({ path, kept, error: describeError(why) }, 'unreadable record moved aside');
@@ -68,13 +72,12 @@ export class RecordFiles<T extends object> {
       if (!file.endsWith('.json')) throw dataLoss(`${file} is no record`);
       return parse(await readJson(join(directory, file), VERSION));
     } catch (error) {
-      await this.setAside(file.endsWith('.json') ? basename(file, '.json') : file, error);
+      await this.#setFileAside(file, error);
       return undefined;
     }
   }
 
   #path(name: string): string {
-    const { directory } = this.#options;
-    return join(directory, name.includes('.') ? name : `${name}.json`);
+    return join(this.#options.directory, `${name}.json`);
   }
 }

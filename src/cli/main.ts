@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+
+import { describeError } from '../base/errors.js';
+import { readVersion } from '../daemon/version.js';
+import { imageCommand } from './commands/image.js';
+
+const program = new Command('gantry')
+  .description('talks to gantryd beside what CRI has')
+  .version(readVersion())
+  .option('--address <socket>', "the daemon's socket", '/run/gantry/gantry.sock')
+  .addCommand(imageCommand());
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`gantry: ${describeError(error)}\n`);
+  process.exitCode = 1;
+});
