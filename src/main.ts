@@ -4,7 +4,7 @@ import { describeError } from './base/errors.js';
 import { createLogger } from './base/log.js';
 import { loadConfig } from './config/load-config.js';
 import { startDaemon } from './daemon/start.js';
-import { readVersion } from './daemon/version.js';
+import { readVersion } from './base/version.js';
 
 const USAGE = `usage: gantryd [--config FILE]
 

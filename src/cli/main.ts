@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { describeError } from '../base/errors.js';
-import { readVersion } from '../daemon/version.js';
+import { readVersion } from '../base/version.js';
 import { imageCommand } from './commands/image.js';
 
 const program = new Command('gantry')

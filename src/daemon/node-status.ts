@@ -5,7 +5,7 @@ import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
 import { isCgroupV2 } from '../oci/cgroup.js';
 import { ownCapabilities } from '../oci/spec/capabilities.js';
 import type { NodeStatus } from '../runtime-service/handlers/context.js';
-import { readVersion } from './version.js';
+import { readVersion } from '../base/version.js';
 
 /** What Status says: conditions, and with verbose the configuration, the network and what this host lacks. */
 export function nodeStatus(parts: { config: Config; cni: CniManager; retries: UndoRetries }): NodeStatus {
