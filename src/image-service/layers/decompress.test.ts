@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import * as zlib from 'node:zlib';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { codeOf, dataLoss } from '../../base/errors.js';
+import { Decompressor } from './decompress.js';
+
+/** Pushes data in pieces and returns what comes out. */
+async function through(data: Buffer, step = data.length || 1): Promise<Buffer> {
+  const out: Buffer[] = [];
+  const decompressor = new Decompressor((plain) => out.push(Buffer.from(plain)));
+  try {
+    for (let at = 0; at < data.length; at += step) await decompressor.push(data.subarray(at, at + step));
+    await decompressor.end();
+  } finally {
+    decompressor.close();
+  }
+  return Buffer.concat(out);
+}
+
+const plain = Buffer.concat([Buffer.alloc(300_000, 'abc'), randomBytes(100_000)]);
+
+describe('Decompressor', () => {
+  it('hands on what is not compressed', async () => {
+    expect((await through(plain, 1000)).equals(plain)).toBe(true);
+    expect(await through(Buffer.from('ab'), 1)).toEqual(Buffer.from('ab'));
+    expect(await through(Buffer.alloc(0))).toEqual(Buffer.alloc(0));
+  });
+
+  it.each([1, 3, 100, 70_000])('unpacks gzip that comes in pieces of %i bytes', async (step) => {
+    const short = plain.subarray(299_000, 303_000);
+    const expected = step > 50 ? plain : short;
+    expect((await through(zlib.gzipSync(expected), step)).equals(expected)).toBe(true);
+  });
+
+  it('unpacks gzip of several members, and stops at rubbish behind it', async () => {
+    const [a, b] = [zlib.gzipSync('one'), zlib.gzipSync('two')];
+    expect((await through(Buffer.concat([a, b]))).toString()).toBe('onetwo');
+    expect((await through(Buffer.concat([a, Buffer.alloc(5000)]), 100)).toString()).toBe('one');
+  });
+
+  it.each([
+    ['cut off', zlib.gzipSync(plain).subarray(0, 50_000)],
+    ['cut off in the header', zlib.gzipSync(plain).subarray(0, 6)],
+    ['cut off in the trailer', zlib.gzipSync(plain).subarray(0, -4)],
+    ['damaged', Buffer.concat([zlib.gzipSync(plain).subarray(0, 2000), Buffer.alloc(100_000, 0xff)])],
+  ])('refuses gzip that is %s, however it comes', async (_how, data) => {
+    for (const step of [977, data.length]) expect(await through(data, step).catch(codeOf)).toBe('data-loss');
+  });
+
+  it('passes on what the taker throws', async () => {
+    const decompressor = new Decompressor(() => {
+      throw dataLoss('enough');
+    });
+    await expect(decompressor.push(zlib.gzipSync(plain))).rejects.toThrow('enough');
+    decompressor.close();
+  });
+
+  it('unpacks zstd where Node can, and says so where not', async () => {
+    const { zstdCompressSync } = zlib as { zstdCompressSync?: (data: Buffer) => Buffer };
+    if (zstdCompressSync === undefined) {
+      await expect(through(Buffer.from('28b52ffd00', 'hex'))).rejects.toThrow(/zstd layers need Node 22.15/);
+      return;
+    }
+    expect((await through(zstdCompressSync(plain), 5000)).equals(plain)).toBe(true);
+  });
+});

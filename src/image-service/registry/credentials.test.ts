@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { codeOf, describeError } from '../../base/errors.js';
+import { parseAuthFile, readAuthFile } from './auth-file.js';
+import { parseChallenges } from './challenge.js';
+import { credentialsFor } from './credentials-for.js';
+import { ANONYMOUS, decodeBasic, readAuthConfig, registryOfAddress } from './credentials.js';
+import { upstreamOf, type Endpoint } from './endpoint.js';
+import { parseReference } from './reference.js';
+
+const encode = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('an AuthConfig', () => {
+  it('may have any of its forms', () => {
+    expect(readAuthConfig({ username: 'u', password: 'p' })).toEqual({ kind: 'basic', username: 'u', password: 'p' });
+    expect(readAuthConfig({ auth: encode('u:p:q') })).toEqual({ kind: 'basic', username: 'u', password: 'p:q' });
+    expect(readAuthConfig({ auth: encode('u:p\0\0') })).toEqual({ kind: 'basic', username: 'u', password: 'p' });
+    expect(readAuthConfig({ identityToken: 't' })).toEqual({ kind: 'identity', token: 't' });
+    expect(readAuthConfig({ registryToken: 't' })).toEqual({ kind: 'registry', token: 't' });
+    expect(readAuthConfig({ username: '', password: '', auth: '' })).toBe(ANONYMOUS);
+  });
+
+  it.each(['no colon', '%%%', encode('secretwithoutcolon'), encode(':secret')])(
+    'with the auth %j is refused, without its content',
+    (auth) => {
+      const error = ((): unknown => {
+        try {
+          return decodeBasic(auth, 'auth.auth');
+        } catch (thrown) {
+          return thrown;
+        }
+      })();
+      expect(codeOf(error)).toBe('invalid-argument');
+      expect(describeError(error)).toContain('auth.auth is not base64');
+      expect(describeError(error)).not.toContain('secret');
+      expect(describeError(error)).not.toContain(auth);
+    },
+  );
+
+  it('names its server in many ways', () => {
+    expect(
+      ['https://index.docker.io/v1/', 'docker.io', 'registry-1.docker.io', 'https://r.test:5000/v2/'].map(
+        registryOfAddress,
+      ),
+    ).toEqual(['docker.io', 'docker.io', 'docker.io', 'r.test:5000']);
+  });
+});
+
+describe('an auth file', () => {
+  const file = parseAuthFile(
+    JSON.stringify({
+      auths: {
+        'https://index.docker.io/v1/': { auth: encode('hub:1') },
+        'r.test': { auth: encode('all:2') },
+        'r.test/team': { auth: encode('team:3') },
+        'r.test/team/app': { identitytoken: 'app' },
+        'empty.test': {},
+      },
+    }),
+    'f',
+  );
+
+  it('gives the entry with the longest match, by whole components', () => {
+    expect(file.find('docker.io', 'library/x')).toMatchObject({ username: 'hub' });
+    expect(file.find('r.test', 'other')).toMatchObject({ username: 'all' });
+    expect(file.find('r.test', 'teamwork')).toMatchObject({ username: 'all' });
+    expect(file.find('r.test', 'team/x')).toMatchObject({ username: 'team' });
+    expect(file.find('r.test', 'team/app')).toEqual({ kind: 'identity', token: 'app' });
+    expect([file.find('empty.test', 'x'), file.find('r.test:5000', 'x')]).toEqual([undefined, undefined]);
+  });
+
+  it('may be missing; a malformed one is named, without its content', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'gantry-auth-'));
+    const path = join(dir, 'auth.json');
+    try {
+      expect((await readAuthFile(path)).find('r.test', 'x')).toBeUndefined();
+      for (const text of ['{"auths": secret', JSON.stringify({ auths: { 'r.test': { auth: 'secret' } } })]) {
+        writeFileSync(path, text);
+        const error: unknown = await readAuthFile(path).catch((thrown: unknown) => thrown);
+        expect(codeOf(error)).toBe('failed-precondition');
+        expect(describeError(error)).toContain(path);
+        expect(describeError(error)).not.toContain('secret');
+      }
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
+describe('credentialsFor', () => {
+  const reference = parseReference('r.test/team/x');
+  const mirror: Endpoint = { ...upstreamOf('mirror.test'), role: 'mirror' };
+  const auth = { username: 'cri', password: 'p' };
+  const authFile = parseAuthFile(
+    JSON.stringify({ auths: { 'mirror.test': { auth: encode('mirror:1') }, 'r.test': { auth: encode('file:2') } } }),
+    'f',
+  );
+
+  it("gives the call's own to the registry only", () => {
+    expect(credentialsFor(upstreamOf('r.test'), { reference, auth, authFile })).toMatchObject({ username: 'cri' });
+    expect(credentialsFor(mirror, { reference, auth })).toBe(ANONYMOUS);
+    expect(credentialsFor(mirror, { reference, auth, authFile })).toMatchObject({ username: 'mirror' });
+  });
+
+  it('gives those of the file where the call has none, or some for another server', () => {
+    expect(credentialsFor(upstreamOf('r.test'), { reference, authFile })).toMatchObject({ username: 'file' });
+    const elsewhere = { ...auth, serverAddress: 'https://other.test' };
+    expect(credentialsFor(upstreamOf('r.test'), { reference, auth: elsewhere, authFile })).toMatchObject({
+      username: 'file',
+    });
+    expect(credentialsFor(upstreamOf('r.test'), { reference, auth: elsewhere })).toBe(ANONYMOUS);
+    const same = { ...auth, serverAddress: 'https://r.test/v2/' };
+    expect(credentialsFor(upstreamOf('r.test'), { reference, auth: same })).toMatchObject({ username: 'cri' });
+  });
+});
+
+describe('parseChallenges', () => {
+  it('reads several challenges of one or many headers', () => {
+    expect(
+      parseChallenges('Basic realm="a, b", Bearer realm="https://t/x",service=s,scope="repository:a:pull,push"'),
+    ).toEqual([
+      { scheme: 'basic', params: { realm: 'a, b' } },
+      { scheme: 'bearer', params: { realm: 'https://t/x', service: 's', scope: 'repository:a:pull,push' } },
+    ]);
+    expect(parseChallenges(['Negotiate', 'BEARER Realm = "q\\"q"'])).toEqual([
+      { scheme: 'negotiate', params: {} },
+      { scheme: 'bearer', params: { realm: 'q"q' } },
+    ]);
+    expect([parseChallenges(undefined), parseChallenges(''), parseChallenges('=", ,')]).toEqual([[], [], []]);
+  });
+});

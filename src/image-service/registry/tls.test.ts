@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { DEFAULT_TLS, upstreamOf, type Endpoint, type TlsSettings } from './endpoint.js';
+import { HttpPool } from './http.js';
+
+let dir: string;
+let server: ReturnType<typeof createServer>;
+let base: string;
+let ca: string;
+let key: string;
+const http = new HttpPool({ connectMs: 2000, headersMs: 2000, stallMs: 2000 });
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
+  const names = 'subjectAltName=IP:127.0.0.1';
+  const files = ['-keyout', join(dir, 'key.pem'), '-out', join(dir, 'cert.pem')];
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test', '-addext', names, ...files],
+    {
+      stdio: 'ignore',
+    },
+  );
+  [key, ca] = [readFileSync(join(dir, 'key.pem'), 'utf8'), readFileSync(join(dir, 'cert.pem'), 'utf8')];
+  server = createServer({ key, cert: ca, ca, requestCert: true, rejectUnauthorized: false }, (request, response) => {
+    const { authorized } = request.socket as unknown as { authorized: boolean };
+    if (request.url === '/down') response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
+    else response.end(authorized ? 'known' : 'unknown');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  base = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  await http.close();
+  server.closeAllConnections();
+  server.close();
+  rmSync(dir, { recursive: true });
+});
+
+const get = async (tls: Partial<TlsSettings>, path = '/'): Promise<string> => {
+  const endpoint: Endpoint = { ...upstreamOf('x'), base, tls: { ...DEFAULT_TLS, ...tls } };
+  const { body } = await http.send(endpoint, { url: `${base}${path}` });
+  return (await body.toArray()).join('');
+};
+
+describe('TLS', () => {
+  it('refuses a certificate that nothing vouches for', async () => {
+    await expect(get({})).rejects.toThrow(/no answer from https:\/\/127.0.0.1:\d+: self-signed certificate/);
+  });
+
+  it('trusts the given authority, or anything when told so, and keeps the two apart', async () => {
+    expect(await get({ ca: [ca] })).toBe('unknown');
+    expect(await get({ skipVerify: true })).toBe('unknown');
+    await expect(get({})).rejects.toThrow(/self-signed/);
+  });
+
+  it('shows a client certificate', async () => {
+    expect(await get({ ca: [ca], client: [{ cert: ca, key }] })).toBe('known');
+  });
+
+  it('says when a certificate cannot be used', async () => {
+    await expect(get({ ca: [ca], client: [{ cert: 'junk', key: 'junk' }] })).rejects.toThrow(/certificate or key/);
+  });
+
+  it('follows no redirect to plain HTTP', async () => {
+    await expect(get({ ca: [ca] }, '/down')).rejects.toThrow(
+      /redirects from https to http:\/\/127.0.0.1:1, which is not secure/,
+    );
+  });
+});
