@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { once } from 'node:events';
 import { constants } from 'node:os';
 
-import { abortReason } from './abort.js';
+import { abortable, abortReason, deadlineSignal, withDeadline } from './abort.js';
 import { BoundedBuffer } from './bounded-buffer.js';
-import { internal, GantryError, unavailable } from './errors.js';
+import { errnoOf, GantryError, internal, invalidArgument, unavailable } from './errors.js';
 
 export interface RunOptions {
   /** Milliseconds until the child is killed. There is no child without a deadline. */
@@ -28,6 +29,7 @@ export interface RunResult {
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const KILL_AFTER_MS = 2_000;
+const LAST_OUTPUT_MS = 200;
 
 /** The environment of a child that needs nothing special. */
 export const MINIMAL_ENV: Readonly<Record<string, string>> = {
@@ -56,11 +58,10 @@ export async function run(command: string, args: readonly string[], options: Run
   const stderr = collect(child.stderr, options.maxOutput);
   child.stdin?.on('error', () => undefined); // EPIPE: the exit code says more
   child.stdin?.end(options.stdin ?? '');
-  const ended = new Promise<number>((resolve, reject) => {
-    child.on('error', (error) => reject(unavailable(`cannot start ${command}`, error)));
-    child.on('close', (code, signal) => resolve(exitCodeOf(code, signal)));
+  const exitCode = await bounded(child, endOf(child, command, 'close'), {
+    ...options,
+    what: commandLine(command, args),
   });
-  const exitCode = await bounded(child, ended, { ...options, what: commandLine(command, args) });
   return { exitCode, stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.truncated };
 }
 
@@ -78,44 +79,71 @@ export interface StartOptions {
   readonly stdio: StdioOptions;
 }
 
-/** Starts a child in a process group of its own, with only the descriptors of `stdio`. The one place that spawns. */
+/**
+ * Starts a child in a process group of its own, with only the descriptors of `stdio`. The one place that spawns.
+ * @throws invalid-argument where the arguments are none that the kernel takes: a NUL, or too many. What else goes wrong
+ * is the child's `error` event, see {@link endOf}.
+ */
 export function start(command: string, args: readonly string[], options: StartOptions): ChildProcess {
-  return spawn(command, args, {
-    env: options.env ?? MINIMAL_ENV,
-    stdio: options.stdio,
-    detached: true,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  try {
+    return spawn(command, args, {
+      env: options.env ?? MINIMAL_ENV,
+      stdio: options.stdio,
+      detached: true,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+  } catch (error) {
+    const refused = errnoOf(error) === 'E2BIG' || (error as { code?: string }).code === 'ERR_INVALID_ARG_VALUE';
+    throw (refused ? invalidArgument : unavailable)(`cannot start ${command}`, error);
+  }
+}
+
+/**
+ * The child's exit code at its `exit`, or at its `close`, when its output has ended too.
+ * @throws unavailable if it cannot be started.
+ */
+export function endOf(child: ChildProcess, command: string, event: 'exit' | 'close'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => reject(unavailable(`cannot start ${command}`, error)));
+    child.on(event, (code: number | null, signal: NodeJS.Signals | null) => resolve(exitCodeOf(code, signal)));
   });
 }
 
-/** Waits for `ended`, killing the child's group when the deadline or the signal comes first. */
-export async function bounded<T>(
+/**
+ * Waits for `ended`, killing the child's group when the deadline or the signal comes first: then this throws, whether
+ * `ended` settles or not.
+ */
+export function bounded<T>(
   child: ChildProcess,
   ended: Promise<T>,
-  options: { timeoutMs: number; signal?: AbortSignal | undefined; what: string },
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined; readonly what: string },
 ): Promise<T> {
-  const limit = AbortSignal.timeout(options.timeoutMs);
-  const stop = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
-  let hardKill: NodeJS.Timeout | undefined;
-  const onStop = (): void => {
-    killGroup(child, 'SIGTERM');
-    hardKill = setTimeout(() => {
-      killGroup(child, 'SIGKILL');
-      // A grandchild outside the group may hold the pipes open; do not wait for it.
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    }, KILL_AFTER_MS);
-  };
-  if (stop.aborted) onStop();
-  else stop.addEventListener('abort', onStop, { once: true });
-  try {
-    const result = await ended;
-    if (stop.aborted) throw new GantryError(abortReason(stop).code, `${options.what}: ${abortReason(stop).message}`);
-    return result;
-  } finally {
-    stop.removeEventListener('abort', onStop);
-    clearTimeout(hardKill);
-  }
+  const { timeoutMs, signal, what } = options;
+  return withDeadline(timeoutMs, signal, async (stop) => {
+    try {
+      return await abortable(ended, stop);
+    } catch (error) {
+      if (!stop.aborted) throw error;
+      await killInStages(child, ended);
+      const { code, message } = abortReason(stop);
+      throw new GantryError(code, `${what}: ${message}`);
+    }
+  });
+}
+
+/** TERM, and after a while KILL, which also takes those of the group that have outlived the child. */
+async function killInStages(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  const exited = child.exitCode ?? child.signalCode ?? once(child, 'exit');
+  killGroup(child, 'SIGTERM');
+  await settled(Promise.race([ended, exited]), KILL_AFTER_MS);
+  killGroup(child, 'SIGKILL');
+  await settled(ended, LAST_OUTPUT_MS);
+  // A grandchild outside the group may hold the pipes open; it is not waited for.
+  for (const stream of child.stdio) stream?.destroy();
+}
+
+async function settled(ended: Promise<unknown>, ms: number): Promise<void> {
+  await abortable(ended, deadlineSignal(ms)).catch(() => undefined);
 }
 
 /** Exit code of a child as shells report it: the code, or 128 + signal. */

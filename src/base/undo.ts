@@ -42,6 +42,7 @@ export class UndoStack {
 export class UndoRetries {
   #waiting: UndoStep[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   readonly #logger: Logger;
   readonly #intervalMs: number;
 
@@ -69,13 +70,14 @@ export class UndoRetries {
     this.add(await stack.unwind(this.#logger));
   }
 
+  /** No more attempts but those that {@link retry} makes. */
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#timer !== undefined || this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.retry();

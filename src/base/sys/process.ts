@@ -1,31 +1,39 @@
 import { readFileSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 
-import { abortable } from '../abort.js';
+import { abortable, deadlineSignal } from '../abort.js';
 import { errnoOf } from '../errors.js';
 import { pidfdOpenSync, pidfdSignalSync } from './calls.js';
 import { raw } from './libc.js';
 
-/** A process for ever: its number and when it started (clock ticks after boot), since numbers are used again. */
+/**
+ * A process for ever: its number and when it started (clock ticks after boot, and which boot), since numbers are used
+ * again.
+ */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly startTime: string;
 }
 
+/** A running process among its relatives. */
+export interface ProcessRow {
+  readonly process: ProcessIdentity;
+  readonly parent: number;
+  readonly session: number;
+}
+
 /** The identity of a running process; undefined if there is none, or only a zombie, which is dead to us. */
 export function identify(pid: number): ProcessIdentity | undefined {
-  const stat = readStat(pid);
-  return stat === undefined || stat.state === 'Z' || stat.state === 'X'
-    ? undefined
-    : { pid, startTime: stat.startTime };
+  return readProcess(pid)?.process;
 }
 
 export function isAlive(process: ProcessIdentity): boolean {
-  return identify(process.pid)?.startTime === process.startTime;
+  const now = identify(process.pid);
+  return now !== undefined && now.startTime === process.startTime;
 }
 
 /** proc(5), /proc/pid/stat: the name in parentheses may hold anything, so fields are counted after the last one. */
-function readStat(pid: number): { state: string; startTime: string } | undefined {
+export function readProcess(pid: number): ProcessRow | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -34,7 +42,17 @@ function readStat(pid: number): { state: string; startTime: string } | undefined
     throw error;
   }
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
+  const [state = '', parent, , session] = fields;
+  if (state === 'Z' || state === 'X') return undefined;
+  const startTime = `${fields[19] ?? ''}@${bootId()}`;
+  return { process: { pid, startTime }, parent: Number(parent), session: Number(session) };
+}
+
+let boot: string | undefined;
+
+function bootId(): string {
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  return boot;
 }
 
 /** Signals exactly this process, or nobody; false if it has ended. */
@@ -54,7 +72,8 @@ function openPidfd(process: ProcessIdentity): number | undefined {
   try {
     fd = pidfdOpenSync(process.pid);
   } catch (error) {
-    if (errnoOf(error) === 'ESRCH' || errnoOf(error) === 'EINVAL') return undefined;
+    // EINVAL: no pid at all; ENOENT: a thread's number, which is no process's.
+    if (['ESRCH', 'EINVAL', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
   if (isAlive(process)) return fd;
@@ -72,7 +91,7 @@ export async function endProcess(process: ProcessIdentity): Promise<void> {
   const watch = watchExit(process);
   try {
     signalProcess(process, 'SIGKILL');
-    await abortable(watch.ended, AbortSignal.timeout(KILL_TIMEOUT_MS));
+    await abortable(watch.ended, deadlineSignal(KILL_TIMEOUT_MS));
   } finally {
     watch.close();
   }

@@ -8,7 +8,7 @@ import { deadlineExceeded, failedPrecondition, unavailable } from '../../base/er
 import { removeTree } from '../../base/files.js';
 import { exitCodeOf, start } from '../../base/spawn.js';
 import type { ContainerContext } from './context.js';
-import { killTree } from './kill-tree.js';
+import { killTree } from '../../base/sys/kill-tree.js';
 import { containerPaths } from './paths.js';
 import type { ContainerRecord } from './types.js';
 

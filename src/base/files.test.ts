@@ -1,0 +1,116 @@
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { ensureDirectory, readIfExists, readJson, removeTree, writeFileAtomic, writeJson } from './files.js';
+import { mount, unmount } from './sys/sys.js';
+import { rejection, useScratch } from './testing.js';
+
+const scratch = useScratch('files');
+
+describe('writeFileAtomic', () => {
+  it.each([{}, { fsync: true }])('replaces a file and leaves no other, with %p', async (options) => {
+    const path = scratch.path('file');
+    await writeFileAtomic(path, 'old', options);
+    await writeFileAtomic(path, Buffer.from('new'), { ...options, mode: 0o640 });
+    expect(await readFile(path, 'utf8')).toBe('new');
+    expect((await stat(path)).mode & 0o777).toBe(0o640);
+    expect(await readdir(scratch.root)).toEqual(['file']);
+  });
+
+  it('is private unless told', async () => {
+    await writeFileAtomic(scratch.path('file'), 'x');
+    expect((await stat(scratch.path('file'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps the old content and no part of the new when the disk is full', async () => {
+    const small = scratch.path('small');
+    await mkdir(small);
+    scratch.defer(() => unmount(small));
+    await mount({ source: 'tmpfs', target: small, type: 'tmpfs', data: 'size=64k' });
+    await writeFileAtomic(`${small}/file`, 'old');
+    const error = await rejection(writeFileAtomic(`${small}/file`, Buffer.alloc(100_000), { fsync: true }));
+    expect(error.code).toBe('ENOSPC');
+    expect(await readFile(`${small}/file`, 'utf8')).toBe('old');
+    expect(await readdir(small)).toEqual(['file']);
+  });
+
+  it('leaves nothing where it cannot rename, and says why where there is no directory', async () => {
+    await mkdir(scratch.path('taken'));
+    await writeFile(scratch.path('taken', 'inside'), '');
+    expect((await rejection(writeFileAtomic(scratch.path('taken'), 'x'))).code).toBe('EISDIR');
+    expect(await readdir(scratch.root)).toEqual(['taken']);
+    expect((await rejection(writeFileAtomic(scratch.path('none', 'file'), 'x'))).code).toBe('ENOENT');
+  });
+
+  it('is never seen half-written', async () => {
+    const path = scratch.path('file');
+    const contents = ['a', 'b'].map((letter) => letter.repeat(200_000));
+    await writeFileAtomic(path, contents[0] ?? '');
+    let writing = true;
+    const write = async (): Promise<void> => {
+      for (let round = 0; round < 30; round++) await writeFileAtomic(path, contents[round % 2] ?? '');
+      writing = false;
+    };
+    const read = async (): Promise<void> => {
+      while (writing) expect(contents).toContain(await readFile(path, 'utf8'));
+    };
+    await Promise.all([write(), read()]);
+  });
+});
+
+describe('readIfExists', () => {
+  it('tells a missing file from one that cannot be read', async () => {
+    await writeFile(scratch.path('file'), 'text');
+    expect(await readIfExists(scratch.path('file'))).toBe('text');
+    expect(await readIfExists(scratch.path('none'))).toBeUndefined();
+    expect(await readIfExists(scratch.path('file', 'below'))).toBeUndefined();
+    expect((await rejection(readIfExists(scratch.root))).code).toBe('EISDIR');
+  });
+});
+
+describe('JSON files', () => {
+  it('come back as they were written', async () => {
+    const path = scratch.path('x.json');
+    await writeJson(path, 3, { a: [1, { b: null }], text: 'ü' });
+    expect(await readJson(path, 3)).toEqual({ a: [1, { b: null }], text: 'ü' });
+  });
+
+  it('have the version of the format, whatever a value brings', async () => {
+    const path = scratch.path('x.json');
+    await writeJson(path, 2, { version: 1, a: 1 });
+    expect(await readJson(path, 2)).toEqual({ a: 1 });
+  });
+
+  it.each([
+    ['', 'is not JSON'],
+    ['{"version":1', 'is not JSON'],
+    ['[1]', 'holds no object'],
+    ['null', 'holds no object'],
+    ['{}', 'has version undefined, not 1'],
+    ['{"version":"1"}', 'has version "1", not 1'],
+    ['{"version":2}', 'has version 2, not 1'],
+  ])('%p is refused', async (text, why) => {
+    const path = scratch.path('x.json');
+    await writeFile(path, text);
+    expect(await rejection(readJson(path, 1))).toMatchObject({ code: 'data-loss', message: `${path} ${why}` });
+  });
+
+  it('that are missing are told by their errno', async () => {
+    expect((await rejection(readJson(scratch.path('none'), 1))).code).toBe('ENOENT');
+  });
+});
+
+describe('directories', () => {
+  it('are made with their parents, once or again, and removed', async () => {
+    const path = scratch.path('a', 'b');
+    await ensureDirectory(path, 0o711);
+    await ensureDirectory(path);
+    expect((await stat(path)).mode & 0o777).toBe(0o711);
+    await writeFile(`${path}/file`, '');
+    await chmod(path, 0o500);
+    await removeTree(scratch.path('a'));
+    await removeTree(scratch.path('a'));
+    expect(await readdir(scratch.root)).toEqual([]);
+  });
+});

@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, expect } from '@jest/globals';
+
+import { newId } from './ids.js';
+import { identify, type ProcessIdentity } from './sys/process.js';
+
+/** A directory of each test's own, and what the test has to take down, last first. */
+export class Scratch {
+  #root = '';
+  readonly #cleanups: (() => unknown)[] = [];
+
+  get root(): string {
+    return this.#root;
+  }
+
+  path(...names: readonly string[]): string {
+    return join(this.#root, ...names);
+  }
+
+  defer(cleanup: () => unknown): void {
+    this.#cleanups.push(cleanup);
+  }
+
+  /** An executable shell script. Renamed into place: a file that is open for writing cannot be executed. */
+  async script(name: string, body: string): Promise<string> {
+    const draft = this.path(`draft-${newId()}`);
+    await writeFile(draft, `#!/bin/sh\n${body}\n`);
+    await chmod(draft, 0o755);
+    await rename(draft, this.path(name));
+    return this.path(name);
+  }
+
+  /** A shell that runs until the test's end at the latest. */
+  shell(script: string): ChildProcess & { readonly pid: number } {
+    const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+    this.defer(() => killGroup(child.pid));
+    return child as ChildProcess & { readonly pid: number };
+  }
+
+  async make(prefix: string): Promise<void> {
+    this.#root = await mkdtemp(join(tmpdir(), `gantry-${prefix}-`));
+  }
+
+  async drop(): Promise<void> {
+    for (let cleanup = this.#cleanups.pop(); cleanup !== undefined; cleanup = this.#cleanups.pop()) await cleanup();
+    await rm(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** Gives each test of the file or block a {@link Scratch} of its own. */
+export function useScratch(prefix: string): Scratch {
+  const scratch = new Scratch();
+  beforeEach(() => scratch.make(prefix));
+  afterEach(() => scratch.drop());
+  return scratch;
+}
+
+/** Waits until `condition` holds, failing after ten seconds. */
+export async function until(condition: () => unknown): Promise<void> {
+  for (let left = 1_000; left > 0; left--) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new RangeError('the condition did not come true within 10 s');
+}
+
+/** The identity of a process that must be there. */
+export function identityOf(pid: number | undefined): ProcessIdentity {
+  const identity = identify(pid ?? 0);
+  expect(identity).toBeDefined();
+  return identity ?? { pid: 0, startTime: '' };
+}
+
+/** The error that a promise must be rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<Error & { readonly code?: string }> {
+  const nothing = Symbol('nothing');
+  const error: unknown = await promise.then(
+    () => nothing,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).not.toBe(nothing);
+  return error as Error & { readonly code?: string };
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
