@@ -100,4 +100,6 @@ function print(what: string, value: string): void {
   process.stdout.write(`${what.padEnd(34)} ${value}\n`);
 }
 
+// A reader that goes away (`make run | head`) is no reason to leave a pod behind.
+process.stdout.on('error', () => undefined);
 await main();

@@ -1,6 +1,7 @@
-import type { runtime } from '../../../api/cri/generated/api.cjs';
+import { runtime } from '../../../api/cri/generated/api.cjs';
 import type { Handler } from '../../server/handlers.js';
 import type { Container } from '../container/store.js';
+import { EncodedList } from '../convert/encoded-list.js';
 import { containerState, fromContainer, isListed } from '../convert/container-status.js';
 import { matchesLabels } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
@@ -11,8 +12,12 @@ export const listContainers =
     const items = containers.store
       .list()
       .filter((container) => isListed(container) && matches(container, filter ?? {}));
-    return Promise.resolve({ containers: items.map(fromContainer) });
+    return Promise.resolve(encoded.join(items));
   };
+
+const encoded = new EncodedList<Container>((container) =>
+  runtime.v1.Container.encode(fromContainer(container)).finish(),
+);
 
 function matches(
   container: Container,

@@ -1,6 +1,7 @@
-import type { runtime } from '../../../api/cri/generated/api.cjs';
+import { runtime } from '../../../api/cri/generated/api.cjs';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { Handler } from '../../server/handlers.js';
+import { EncodedList } from '../convert/encoded-list.js';
 import { fromSandbox, isListed, sandboxState } from '../convert/sandbox-status.js';
 import { matchesLabels } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
@@ -9,8 +10,10 @@ export const listPodSandbox =
   ({ sandboxes }: RuntimeServiceContext): Handler<'ListPodSandbox'> =>
   ({ filter }) => {
     const items = sandboxes.store.list().filter((sandbox) => isListed(sandbox) && matches(sandbox, filter ?? {}));
-    return Promise.resolve({ items: items.map(fromSandbox) });
+    return Promise.resolve(encoded.join(items));
   };
+
+const encoded = new EncodedList<Sandbox>((sandbox) => runtime.v1.PodSandbox.encode(fromSandbox(sandbox)).finish());
 
 function matches(sandbox: Sandbox, { id, state, labelSelector }: runtime.v1.IPodSandboxFilter): boolean {
   const { record } = sandbox;
