@@ -86,6 +86,16 @@ export async function rejection(promise: Promise<unknown>): Promise<Error & { re
   return error as Error & { readonly code?: string };
 }
 
+/** What a call must throw. */
+export function thrown(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new RangeError('the call did not throw');
+}
+
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
