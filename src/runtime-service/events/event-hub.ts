@@ -14,7 +14,12 @@ export interface PodSnapshot {
   readonly containers: readonly Container[];
 }
 
-/** Events that a reader may be behind. */
+interface Stores {
+  readonly sandboxes: SandboxStore;
+  readonly containers: ContainerStore;
+}
+
+/** Events that a reader may be behind, unless told. */
 const MAX_BEHIND = 10_000;
 
 /**
@@ -22,18 +27,20 @@ const MAX_BEHIND = 10_000;
  * falls too far behind is told so and let go; it lists everything and begins again.
  */
 export class EventHub {
-  readonly #stores: { readonly sandboxes: SandboxStore; readonly containers: ContainerStore };
+  readonly #stores: Stores;
+  readonly #maxBehind: number;
   readonly #readers = new Set<Reader>();
 
-  constructor(stores: { readonly sandboxes: SandboxStore; readonly containers: ContainerStore }) {
+  constructor(stores: Stores, options: { readonly maxBehind?: number } = {}) {
     this.#stores = stores;
+    this.#maxBehind = options.maxBehind ?? MAX_BEHIND;
     stores.sandboxes.watch((change) => this.#publish(sandboxEvents(change)));
     stores.containers.watch((change) => this.#publish(containerEvents(change)));
   }
 
   /** Events from now on, until the reader stops. @throws resource-exhausted naming how many it would have lost. */
   async *read(): AsyncGenerator<PodSnapshot, void, void> {
-    const reader = new Reader();
+    const reader = new Reader(this.#maxBehind);
     this.#readers.add(reader);
     try {
       for (;;) yield await reader.next();
@@ -63,9 +70,14 @@ class Reader {
   #queue: PodSnapshot[] = [];
   #lost = 0;
   #wake: (() => void) | undefined;
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   push(snapshot: PodSnapshot): void {
-    if (this.#queue.length < MAX_BEHIND) this.#queue.push(snapshot);
+    if (this.#lost === 0 && this.#queue.length < this.#limit) this.#queue.push(snapshot);
     else this.#lost++;
     this.#wake?.();
   }
