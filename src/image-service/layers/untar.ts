@@ -7,6 +7,7 @@ import {
   futimesSync,
   linkSync,
   openSync,
+  readFileSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
@@ -26,6 +27,8 @@ const AUFS_META = '.wh..wh.';
 const TYPE_BITS = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO } as const;
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const DISK_BLOCK = 4096;
+/** What is taken from the mode of every new file; asking umask(2) would change it for a moment, in all threads. */
+const UMASK = parseInt(/^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '777', 8);
 
 /** What a layer takes on disk. */
 export interface DiskUse {
@@ -135,7 +138,7 @@ export class Untar implements TarSink {
   }
 
   #createFile(entry: TarEntry, place: Place): void {
-    const fd = this.#replacing(place, () => openSync(toPath(place.path), CREATE, 0o600));
+    const fd = this.#replacing(place, () => openSync(toPath(place.path), CREATE, entry.mode & 0o777));
     this.#open = { fd, path: place.path, entry };
     this.#size += Math.ceil(entry.size / DISK_BLOCK) * DISK_BLOCK;
   }
@@ -189,10 +192,13 @@ function linkTo(target: string, path: string): void {
   }
 }
 
-/** Owner first: chown clears setuid bits. */
-function finishFile(fd: number, entry: TarEntry): void {
-  fchownSync(fd, entry.uid, entry.gid);
-  fchmodSync(fd, entry.mode);
-  const time = clampTime(entry.mtime);
+/**
+ * Gives a file what it was not created with. New files belong to root, since the directories of an unfinished layer have no
+ * setgid bit and no ACL. Owner first: chown clears setuid bits.
+ */
+function finishFile(fd: number, { uid, gid, mode, mtime }: TarEntry): void {
+  if (uid !== 0 || gid !== 0) fchownSync(fd, uid, gid);
+  if ((mode & (UMASK | 0o7000)) !== 0) fchmodSync(fd, mode);
+  const time = clampTime(mtime);
   futimesSync(fd, time, time);
 }
