@@ -1,6 +1,7 @@
 import type { ContainerContext } from '../container/context.js';
 import type { EventHub } from '../events/event-hub.js';
 import type { SandboxContext } from '../../sandbox/context.js';
+import type { StatsContext } from '../stats/context.js';
 
 /** What the handlers of the runtime service call. */
 export interface RuntimeServiceContext {
@@ -8,6 +9,7 @@ export interface RuntimeServiceContext {
   readonly containers: ContainerContext;
   readonly node: NodeStatus;
   readonly events: EventHub;
+  readonly stats: StatsContext;
 }
 
 /** What the daemon says of itself and of its node. */

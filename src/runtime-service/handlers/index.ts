@@ -1,11 +1,15 @@
 import type { Handlers } from '../../server/handlers.js';
+import { containerStats } from './container-stats.js';
 import { containerStatus } from './container-status.js';
 import type { RuntimeServiceContext } from './context.js';
 import { createContainer } from './create-container.js';
 import { execSync } from './exec-sync.js';
 import { getContainerEvents } from './get-container-events.js';
+import { listContainerStats } from './list-container-stats.js';
 import { listContainers } from './list-containers.js';
 import { listPodSandbox } from './list-pod-sandbox.js';
+import { listPodSandboxStats } from './list-pod-sandbox-stats.js';
+import { podSandboxStats } from './pod-sandbox-stats.js';
 import { podSandboxStatus } from './pod-sandbox-status.js';
 import { reopenContainerLog } from './reopen-container-log.js';
 import { removeContainer } from './remove-container.js';
@@ -17,6 +21,7 @@ import { status } from './status.js';
 import { stopContainer } from './stop-container.js';
 import { stopPodSandbox } from './stop-pod-sandbox.js';
 import { updateContainerResources } from './update-container-resources.js';
+import { updateRuntimeConfig } from './update-runtime-config.js';
 import { version } from './version.js';
 
 /** The RPCs of the runtime service that are served; the others answer Unimplemented. */
@@ -25,6 +30,7 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     Version: version(context),
     Status: status(context),
     RuntimeConfig: runtimeConfig(context),
+    UpdateRuntimeConfig: updateRuntimeConfig(),
     RunPodSandbox: runPodSandbox(context),
     StopPodSandbox: stopPodSandbox(context),
     RemovePodSandbox: removePodSandbox(context),
@@ -39,6 +45,10 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     UpdateContainerResources: updateContainerResources(context),
     ReopenContainerLog: reopenContainerLog(context),
     ExecSync: execSync(context),
+    ContainerStats: containerStats(context),
+    ListContainerStats: listContainerStats(context),
+    PodSandboxStats: podSandboxStats(context),
+    ListPodSandboxStats: listPodSandboxStats(context),
     GetContainerEvents: getContainerEvents(context),
   };
 }

@@ -1,0 +1,25 @@
+import type { runtime } from '../../../api/cri/generated/api.cjs';
+import type { Handler } from '../../server/handlers.js';
+import type { Container } from '../container/store.js';
+import { fromContainerUse } from '../convert/container-stats.js';
+import { isListed } from '../convert/container-status.js';
+import { matchesLabels } from '../convert/values.js';
+import { containerUse } from '../stats/container-use.js';
+import type { RuntimeServiceContext } from './context.js';
+
+export const listContainerStats =
+  ({ stats }: RuntimeServiceContext): Handler<'ListContainerStats'> =>
+  async ({ filter }) => {
+    const containers = stats.containers.list().filter((one) => isListed(one) && matches(one, filter ?? {}));
+    const uses = await Promise.all(containers.map((container) => containerUse(stats, container)));
+    return { stats: uses.map((use) => fromContainerUse(use, stats.layersDir)) };
+  };
+
+function matches(
+  { record }: Container,
+  { id, podSandboxId, labelSelector }: runtime.v1.IContainerStatsFilter,
+): boolean {
+  if (id && !record.id.startsWith(id)) return false;
+  if (podSandboxId && !record.sandboxId.startsWith(podSandboxId)) return false;
+  return matchesLabels(record.config.labels, labelSelector);
+}

@@ -1,0 +1,16 @@
+import type { Logger } from '../../base/log.js';
+import { isCgroupV2 } from '../../oci/cgroup.js';
+import type { StatsContext } from './context.js';
+import { CgroupSampler } from './sample-cgroup.js';
+import { TreeThread } from './tree-thread.js';
+import { WritableLayers } from './writable-layers.js';
+
+/** What the readers of resource usage need, on this host. Nothing is read before someone asks. */
+export function openStats(
+  parts: Pick<StatsContext, 'containers' | 'sandboxes' | 'layersDir'> & { readonly logger: Logger },
+): StatsContext {
+  const { containers, sandboxes, layersDir, logger } = parts;
+  const cgroups = new CgroupSampler({ mount: '/sys/fs/cgroup', version: isCgroupV2() ? 2 : 1 });
+  const layers = new WritableLayers({ thread: new TreeThread(), logger });
+  return { containers, sandboxes, layersDir, cgroups, layers };
+}
