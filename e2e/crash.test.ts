@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { patience } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
 /** A pod with one container that counts into its log until the file `go` appears, and then ends with code 7. */
@@ -87,7 +88,7 @@ describe('a crash of the daemon', () => {
     await house.daemon.start();
     const exit = await exitOf(counter);
     expect(exit).toMatchObject({ exitCode: 7, reason: 'Error' });
-    expect(Math.abs(exit.finished - ended)).toBeLessThan(2_000);
+    expect(Math.abs(exit.finished - ended)).toBeLessThan(patience(2_000));
     await house.crictl.ok('rmp', '-f', counter.podId);
   });
 

@@ -15,6 +15,7 @@ import {
   writePod,
   type PodFile,
 } from './harness/pods.js';
+import { patience } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
 const NGINX = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
@@ -139,7 +140,7 @@ describe('crictl and pods', () => {
     const id = await running(shell('trap "" TERM; while :; do sleep 1; done'));
     const started = Date.now();
     await house.crictl.ok('stop', '--timeout', '1', id);
-    expect(Date.now() - started).toBeLessThan(6_000);
+    expect(Date.now() - started).toBeLessThan(patience(6_000));
     expect((await inspect(house, id)).status).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 137 });
     await house.crictl.ok('rm', id);
   });

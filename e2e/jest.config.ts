@@ -1,4 +1,5 @@
 import { PROJECT_ROOT } from '../scripts/project-root.js';
+import { patience } from './harness/settings.js';
 
 /**
  * The end-to-end suites, one after another: they measure, and count what is left on the machine. Compiled, this is
@@ -10,6 +11,6 @@ export default {
   testEnvironment: 'node',
   transform: {},
   testMatch: ['**/*.test.js'],
-  testTimeout: 120_000,
+  testTimeout: patience(120_000),
   maxWorkers: 1,
 };

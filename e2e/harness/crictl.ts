@@ -5,6 +5,7 @@ import { PROJECT_ROOT } from '../../scripts/project-root.js';
 import { commandLine, run } from '../../src/base/spawn.js';
 import { internal } from '../../src/base/errors.js';
 import type { Scratch } from './scratch.js';
+import { patience } from './settings.js';
 
 /** Where scripts/build-tools.sh puts the clients. */
 export const TOOLS = join(PROJECT_ROOT, '.cache', 'tools');
@@ -25,7 +26,7 @@ export interface Crictl {
   json(...args: string[]): Promise<unknown>;
 }
 
-const CALL_SECONDS = 30;
+const CALL_SECONDS = patience(30);
 
 /** Writes crictl's configuration, so that none of the machine's is read. */
 export async function makeCrictl(scratch: Scratch): Promise<Crictl> {

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { dump } from 'js-yaml';
 
@@ -9,6 +9,7 @@ import { tail } from '../../src/base/spawn.js';
 import { writeCniNetwork } from './cni-network.js';
 import type { Crictl } from './crictl.js';
 import type { Scratch } from './scratch.js';
+import { SETTINGS } from './settings.js';
 import { startService, stopService, type Service } from './service.js';
 import { waitFor } from './wait.js';
 
@@ -98,9 +99,20 @@ function settings(scratch: Scratch): object {
     root: scratch.root,
     state: scratch.state,
     listen: scratch.socket,
-    runtime: { cgroup_parent: scratch.pods, monitor_cgroup: scratch.monitors },
+    cgroup_driver: SETTINGS.cgroupDriver,
+    runtime: {
+      default_handler: SETTINGS.runtime,
+      handlers: { [SETTINGS.runtime]: {} },
+      cgroup_parent: cgroupName(scratch.pods),
+      monitor_cgroup: cgroupName(scratch.monitors),
+    },
     network: { conf_dir: scratch.cniConf, netns_dir: scratch.netns },
     image: { hosts_dirs: [scratch.hosts], registries_conf: '' },
     log: { level: 'debug', format: 'json' },
   };
+}
+
+/** systemd knows slices by their last name alone. */
+function cgroupName(path: string): string {
+  return SETTINGS.cgroupDriver === 'systemd' ? basename(path) : path;
 }

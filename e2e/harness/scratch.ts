@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { runOk } from '../../src/base/spawn.js';
+import { SETTINGS } from './settings.js';
 
 /** What one suite has for itself, so that suites and whatever else runs on the machine never meet. */
 export interface Scratch {
@@ -36,7 +37,6 @@ export async function makeScratch(): Promise<Scratch> {
   const id = randomBytes(3).toString('hex');
   const dir = await mkdtemp(join(tmpdir(), `gantry-e2e-${id}-`));
   const below = (name: string): string => join(dir, name);
-  const cgroup = `/gantry-e2e-${id}`;
   const scratch: Scratch = {
     dir,
     root: below('root'),
@@ -50,13 +50,19 @@ export async function makeScratch(): Promise<Scratch> {
     network: `gantry-e2e-${id}`,
     bridge: `gantry${id}`,
     subnet: await freeSubnet(),
-    cgroup,
-    pods: `${cgroup}/pods`,
-    monitors: `${cgroup}/monitors`,
+    ...cgroups(id),
   };
   const { root, state, netns, cniConf, ipam, hosts, logs } = scratch;
   await Promise.all([root, state, netns, cniConf, ipam, hosts, logs].map((path) => mkdir(path)));
   return scratch;
+}
+
+/** A slice lies in those that its name begins with, up to each dash. */
+function cgroups(id: string): Pick<Scratch, 'cgroup' | 'pods' | 'monitors'> {
+  const systemd = SETTINGS.cgroupDriver === 'systemd';
+  const cgroup = systemd ? `/gantrye2e${id}.slice` : `/gantry-e2e-${id}`;
+  const below = (name: string): string => join(cgroup, systemd ? `gantrye2e${id}-${name}.slice` : name);
+  return { cgroup, pods: below('pods'), monitors: below('monitors') };
 }
 
 /** Below 10.88.0.0/13, and no route leads there. */

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 
 import { exitCodeOf, start } from '../../src/base/spawn.js';
 import { unavailable } from '../../src/base/errors.js';
+import { patience } from './settings.js';
 
 /** A server of the tests, run as a child. */
 export interface Service {
@@ -30,7 +31,7 @@ export async function startService(command: string, args: readonly string[], log
 }
 
 /** TERM, and KILL if that does not help in `timeoutMs`. Returns the exit code. */
-export async function stopService(service: Service, timeoutMs = 10_000): Promise<number> {
+export async function stopService(service: Service, timeoutMs = patience(10_000)): Promise<number> {
   service.signal('SIGTERM');
   const timer = setTimeout(() => service.signal('SIGKILL'), timeoutMs);
   try {

@@ -1,10 +1,15 @@
 import { deadlineExceeded, describeError } from '../../src/base/errors.js';
 import { sleep } from '../../src/base/abort.js';
+import { patience } from './settings.js';
 
 const INTERVAL_MS = 50;
 
-/** Asks until the answer is not undefined; an error counts as "not yet" and is the cause if time runs out. */
-export async function waitFor<T>(what: string, timeoutMs: number, ask: () => Promise<T | undefined>): Promise<T> {
+/**
+ * Asks until the answer is not undefined, for `usualMs` on a common machine; an error counts as "not yet" and is the
+ * cause if time runs out.
+ */
+export async function waitFor<T>(what: string, usualMs: number, ask: () => Promise<T | undefined>): Promise<T> {
+  const timeoutMs = patience(usualMs);
   const until = Date.now() + timeoutMs;
   for (;;) {
     const answer = await attempt(ask);

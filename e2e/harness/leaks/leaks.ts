@@ -1,6 +1,7 @@
 import { internal } from '../../../src/base/errors.js';
 import { sleep } from '../../../src/base/abort.js';
 import type { Scratch } from '../scratch.js';
+import { patience } from '../settings.js';
 import { leakedCgroups } from './cgroups.js';
 import { leakedMounts } from './mounts.js';
 import { emptyChains, leakedAddresses, leakedInterfaces, ownRules } from './network.js';
@@ -43,7 +44,7 @@ async function leakedRules(scratch: Scratch, before: Snapshot): Promise<string[]
 }
 
 /** Monitors end a moment after their container is gone. */
-const GRACE_MS = 5_000;
+const GRACE_MS = patience(5_000);
 
 /** @throws internal with a line a leak, if what is left is still there after a moment. */
 export async function assertNothingLeft(scratch: Scratch, options: LeakOptions): Promise<void> {

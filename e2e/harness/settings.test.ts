@@ -1,0 +1,31 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { codeOf } from '../../src/base/errors.js';
+import { readSettings } from './settings.js';
+
+describe('settings of the suites', () => {
+  it('are runc, cgroupfs and a common machine where the environment is silent', () => {
+    expect(readSettings({})).toEqual({ runtime: 'runc', cgroupDriver: 'cgroupfs', slowness: 1 });
+  });
+
+  it('come from the environment', () => {
+    const env = { GANTRY_E2E_RUNTIME: 'crun', GANTRY_E2E_CGROUP_DRIVER: 'systemd', GANTRY_E2E_SLOW: '10' };
+    expect(readSettings(env)).toEqual({ runtime: 'crun', cgroupDriver: 'systemd', slowness: 10 });
+  });
+
+  it.each([
+    ['GANTRY_E2E_RUNTIME', 'youki'],
+    ['GANTRY_E2E_CGROUP_DRIVER', 'cgroups'],
+    ['GANTRY_E2E_SLOW', 'very'],
+    ['GANTRY_E2E_SLOW', '0'],
+  ])('are refused by name: %s=%s', (variable, value) => {
+    let failure: unknown;
+    try {
+      readSettings({ [variable]: value });
+    } catch (error) {
+      failure = error;
+    }
+    expect(codeOf(failure)).toBe('invalid-argument');
+    expect((failure as Error).message).toContain(variable);
+  });
+});

@@ -1,0 +1,37 @@
+import { invalidArgument } from '../../src/base/errors.js';
+import type { CgroupDriver } from '../../src/oci/cgroup.js';
+
+/** What the suites run on; the environment says it, so that the same suites run on every kind of node. */
+export interface HarnessSettings {
+  /** GANTRY_E2E_RUNTIME: the default handler, a program of this name. */
+  readonly runtime: string;
+  /** GANTRY_E2E_CGROUP_DRIVER. */
+  readonly cgroupDriver: CgroupDriver;
+  /** GANTRY_E2E_SLOW: how many times longer than on a common machine everything may take. */
+  readonly slowness: number;
+}
+
+const RUNTIMES: readonly string[] = ['runc', 'crun'];
+const DRIVERS: readonly string[] = ['cgroupfs', 'systemd'] satisfies readonly CgroupDriver[];
+
+/** @throws invalid-argument naming the variable. */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): HarnessSettings {
+  const runtime = env['GANTRY_E2E_RUNTIME'] ?? 'runc';
+  const cgroupDriver = env['GANTRY_E2E_CGROUP_DRIVER'] ?? 'cgroupfs';
+  const slowness = Number(env['GANTRY_E2E_SLOW'] ?? '1');
+  if (!RUNTIMES.includes(runtime)) throw unknown('GANTRY_E2E_RUNTIME', runtime, RUNTIMES);
+  if (!DRIVERS.includes(cgroupDriver)) throw unknown('GANTRY_E2E_CGROUP_DRIVER', cgroupDriver, DRIVERS);
+  if (!(slowness >= 1)) throw invalidArgument('GANTRY_E2E_SLOW is no number from 1 on');
+  return { runtime, cgroupDriver: cgroupDriver as CgroupDriver, slowness };
+}
+
+function unknown(variable: string, value: string, known: readonly string[]): Error {
+  return invalidArgument(`${variable} is "${value}"; there are: ${known.join(', ')}`);
+}
+
+export const SETTINGS = readSettings(process.env);
+
+/** Milliseconds that something may take here which takes at most `ms` on a common machine. */
+export function patience(ms: number): number {
+  return ms * SETTINGS.slowness;
+}
