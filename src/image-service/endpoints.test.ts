@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { Blob } from './image-fixture.js';
+import { hello, PullHouse, serveImage } from './pull-fixture.js';
+import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
+
+let base: string;
+let registry: FixtureRegistry;
+let house: PullHouse;
+
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), 'gantry-registry-'));
+  registry = await startRegistry(base);
+});
+afterAll(async () => {
+  await registry.stop();
+  rmSync(base, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  house = await new PullHouse().open();
+  house.hosts('example.test', `server = "http://${registry.address}"\n`);
+});
+afterEach(() => house.close());
+
+describe('mirrors', () => {
+  it('are asked in order, with the registry last; the error names what each answered', async () => {
+    await registry.push('lib/hello', 'v1', hello);
+    const seen: string[] = [];
+    const refusing = await house.serve((request, response) => {
+      seen.push(request.url ?? '');
+      response.writeHead(503).end('<html>busy</html>');
+    });
+    const mirrors = `[host."http://127.0.0.1:1"]\n[host."http://${refusing}"]\n`;
+    house.hosts('m.test', `server = "http://${registry.address}"\n${mirrors}`);
+    expect((await house.service.pull('m.test/lib/hello:v1')).id).toBe(hello.id);
+    expect(seen).toEqual(['/v2/lib/hello/manifests/v1?ns=m.test']);
+    const { code, message } = await house.failure('m.test/lib/nope:v1');
+    expect(code).toBe('unavailable');
+    expect(message).toContain('no answer from http://127.0.0.1:1: ');
+    expect(message).toContain(`http://${refusing} answered 503`);
+    expect(message).toContain(`http://${registry.address} answered 404`);
+  });
+
+  it('without the capability are not asked', async () => {
+    const seen: string[] = [];
+    const mirror = await house.serve(serveImage(hello, seen));
+    const toml = `[host."http://${mirror}"]\ncapabilities = ["pull"]\n`;
+    await registry.push('lib/hello', 'v1', hello);
+    house.hosts('cap.test', `server = "http://${registry.address}"\n${toml}`);
+    await house.service.pull('cap.test/lib/hello:v1');
+    expect(seen.filter((url) => url.includes('/manifests/'))).toEqual([]);
+    expect(seen.filter((url) => url.includes('/blobs/'))).toHaveLength(2);
+  });
+
+  it('that serve a wrong layer are passed over', async () => {
+    await registry.push('lib/hello', 'v1', hello);
+    const layer = hello.blobs[1] as Blob;
+    const lie = Buffer.from(layer.data);
+    lie.writeUInt8(lie.readUInt8(lie.length - 9) ^ 1, lie.length - 9);
+    const bad = await house.serve(serveImage(hello, [], { [layer.digest]: lie }));
+    house.hosts('lie.test', `server = "http://${registry.address}"\n[host."http://${bad}"]\n`);
+    const image = await house.service.pull('lie.test/lib/hello:v1');
+    expect(image.id).toBe(hello.id);
+    expect(house.list('layers')).toHaveLength(1);
+  });
+
+  it('may redirect, and credentials stay with the one they are for', async () => {
+    const seen: (string | undefined)[] = [];
+    const store = await house.serve((request, response) => {
+      seen.push(request.headers.authorization);
+      serveImage(hello)(request, response);
+    });
+    const front = await house.serve((request, response) => {
+      if (request.headers.authorization === undefined) {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        return;
+      }
+      if (request.url?.includes('/manifests/')) {
+        serveImage(hello)(request, response);
+        return;
+      }
+      response.writeHead(307, { location: `http://${store}${request.url ?? ''}` }).end();
+    });
+    house.hosts('r.test', `server = "http://${front}"`);
+    const auth = { username: 'me', password: 'secret' };
+    expect((await house.service.pull('r.test/x', { auth })).id).toBe(hello.id);
+    expect(seen).toEqual([undefined, undefined]);
+  });
+});
+
+describe('credentials', () => {
+  it('answer a basic challenge; without or with wrong ones the pull is refused', async () => {
+    const expected = `Basic ${Buffer.from('tester:pw').toString('base64')}`;
+    const address = await house.serve((request, response) => {
+      if (request.headers.authorization === expected) {
+        serveImage(hello)(request, response);
+        return;
+      }
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    });
+    house.hosts('basic.test', `server = "http://${address}"`);
+    expect((await house.failure('basic.test/x')).code).toBe('unauthenticated');
+    const wrong = await house.failure('basic.test/x', { auth: { username: 'tester', password: 'hunter2' } });
+    expect([wrong.code, wrong.message.includes('hunter2')]).toEqual(['unauthenticated', false]);
+    const other = { username: 'tester', password: 'pw', serverAddress: 'https://elsewhere.test' };
+    expect((await house.failure('basic.test/x', { auth: other })).code).toBe('unauthenticated');
+    const auth = Buffer.from('tester:pw').toString('base64');
+    expect((await house.service.pull('basic.test/x', { auth: { auth } })).id).toBe(hello.id);
+  });
+
+  it('get a token where the registry asks for one; mirrors never see them', async () => {
+    const seen: string[] = [];
+    const tokens = await house.serve((request, response) => {
+      seen.push(`${request.headers.authorization ?? 'anonymous'} ${request.url ?? ''}`);
+      response.end(JSON.stringify({ token: 'the-token' }));
+    });
+    const guarded: RequestListener = (request, response) => {
+      if (request.headers.authorization === 'Bearer the-token') {
+        serveImage(hello)(request, response);
+        return;
+      }
+      const challenge = `Bearer realm="http://${tokens}/token?a=b",service="reg",scope="repository:x:pull"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+    };
+    const mirrored: (string | undefined)[] = [];
+    const mirror = await house.serve((request, response) => {
+      mirrored.push(request.headers.authorization);
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="give me"' }).end();
+    });
+    house.hosts('token.test', `server = "http://${await house.serve(guarded)}"\n[host."http://${mirror}"]\n`);
+    const auth = { username: 'me', password: 'pw' };
+    expect((await house.service.pull('token.test/x', { auth })).id).toBe(hello.id);
+    const basic = `Basic ${Buffer.from('me:pw').toString('base64')}`;
+    expect(seen).toEqual([`${basic} /token?a=b&scope=repository%3Ax%3Apull&service=reg`]);
+    expect(mirrored.every((header) => header === undefined)).toBe(true);
+  });
+
+  it('may be a registry token, or come from the auth file', async () => {
+    const guarded: RequestListener = (request, response) => {
+      if (request.headers.authorization === 'Bearer raw') {
+        serveImage(hello)(request, response);
+        return;
+      }
+      response.writeHead(401).end();
+    };
+    await house.registry('raw.test', guarded);
+    expect((await house.service.pull('raw.test/x', { auth: { registryToken: 'raw' } })).id).toBe(hello.id);
+    const authFile = join(house.root, 'auth.json');
+    writeFileSync(authFile, JSON.stringify({ auths: { 'raw.test': { registrytoken: 'raw' } } }));
+    await house.open({ authFile });
+    expect((await house.service.pull('raw.test/y')).id).toBe(hello.id);
+  });
+});
