@@ -2,9 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 
 import { containerEvents, sandboxEvents } from './pod-event.js';
 
-type ContainerChange = Parameters<typeof containerEvents>[0];
-type SandboxChange = Parameters<typeof sandboxEvents>[0];
-
 /** Only id and state matter here. */
 const container = (state: string) => ({ record: { id: 'c', sandboxId: 's' }, status: { state } });
 const sandbox = (state: string) => ({ record: { id: 's' }, status: { state } });
