@@ -8,6 +8,8 @@ import { getContainerEvents } from './get-container-events.js';
 import { listContainerStats } from './list-container-stats.js';
 import { listContainers } from './list-containers.js';
 import { listPodSandbox } from './list-pod-sandbox.js';
+import { listMetricDescriptors } from './list-metric-descriptors.js';
+import { listPodSandboxMetrics } from './list-pod-sandbox-metrics.js';
 import { listPodSandboxStats } from './list-pod-sandbox-stats.js';
 import { podSandboxStats } from './pod-sandbox-stats.js';
 import { podSandboxStatus } from './pod-sandbox-status.js';
@@ -49,6 +51,8 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     ListContainerStats: listContainerStats(context),
     PodSandboxStats: podSandboxStats(context),
     ListPodSandboxStats: listPodSandboxStats(context),
+    ListMetricDescriptors: listMetricDescriptors(),
+    ListPodSandboxMetrics: listPodSandboxMetrics(context),
     GetContainerEvents: getContainerEvents(context),
   };
 }

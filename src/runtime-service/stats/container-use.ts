@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import type { Container } from '../container/store.js';
 import type { StatsContext } from './context.js';
+import { present } from './present.js';
 import { cgroupPathOf } from './read-cgroup.js';
 import type { CgroupSample } from './types.js';
 import type { LayerUse } from './writable-layers.js';
@@ -21,7 +22,7 @@ export async function containerUse(context: StatsContext, container: Container):
     cgroupSample(context, container),
     context.layers.use(join(context.containers.dirOf(container.record.id), 'upper')),
   ]);
-  return { container, ...(cgroup === undefined ? {} : { cgroup }), ...(layer === undefined ? {} : { layer }) };
+  return { container, ...present({ cgroup, layer }) };
 }
 
 async function cgroupSample(

@@ -19,9 +19,3 @@ function pressureLine([, , avg10, avg60, avg300, total]: readonly string[]): Pre
     avg300: Number(avg300),
   };
 }
-
-/** To spread into an object: nothing where there is no pressure. */
-export function withPressure(text: string | undefined): { pressure?: Pressure } {
-  const pressure = parsePressure(text);
-  return pressure === undefined ? {} : { pressure };
-}

@@ -6,6 +6,7 @@ import { cgroupDirsOf } from '../../oci/cgroup.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import { containerUse, type ContainerUse } from './container-use.js';
 import type { StatsContext } from './context.js';
+import { present } from './present.js';
 import { readNetwork, type NetworkUse } from './pod-network.js';
 import { cgroupPathOf } from './read-cgroup.js';
 import { sumSamples } from './sum-samples.js';
@@ -19,40 +20,49 @@ export interface PodUse {
   /** Absent on the node's network. */
   readonly network?: NetworkUse;
   readonly containers: readonly ContainerUse[];
+  /** The cgroup of its pause below the hierarchies, while that runs. */
+  readonly pausePath?: string;
 }
 
 /** Reads what a pod and each of its containers take. */
 export async function podUse(context: StatsContext, sandbox: Sandbox): Promise<PodUse> {
   const { record, status } = sandbox;
-  const members = context.containers
-    .list()
-    .filter((container) => container.record.sandboxId === record.id)
-    .filter(({ status: { state } }) => state === 'created' || state === 'running' || state === 'exited');
-  const containers = Promise.all(members.map((container) => containerUse(context, container)));
+  const containers = containersOf(context, record.id);
   if (status.state !== 'ready') return { sandbox, containers: await containers };
+  const pausePath = cgroupPathOfPause(context.cgroups.host, record.id, status.pause);
   const ownNetwork = record.netnsPath !== undefined;
   const [uses, network, total] = await Promise.all([
     containers,
     ownNetwork ? readNetwork(status.pause) : undefined,
-    podSample(context, { sandbox, pause: status.pause, containers }),
+    podSample(context, { sandbox, pausePath, containers }),
   ]);
-  return { sandbox, total, ...(network === undefined ? {} : { network }), containers: uses };
+  return { sandbox, total, ...present({ network, pausePath }), containers: uses };
+}
+
+function containersOf(context: StatsContext, sandboxId: string): Promise<ContainerUse[]> {
+  const members = context.containers
+    .list()
+    .filter(({ record }) => record.sandboxId === sandboxId)
+    .filter(({ status: { state } }) => state === 'created' || state === 'running' || state === 'exited');
+  return Promise.all(members.map((container) => containerUse(context, container)));
 }
 
 interface PodParts {
   readonly sandbox: Sandbox;
-  readonly pause: ProcessIdentity;
+  readonly pausePath: string | undefined;
   readonly containers: Promise<readonly ContainerUse[]>;
 }
 
 /** kubelet gives each pod a cgroup; one below the daemon's default parent shares it with others. */
-async function podSample({ cgroups }: StatsContext, parts: PodParts): Promise<CgroupSample> {
-  const { record } = parts.sandbox;
-  const pausePath = cgroupPathOfPause(cgroups.host, record.id, parts.pause);
-  if (pausePath !== undefined && record.config.cgroupParent !== '') return cgroups.sample(dirname(pausePath));
+async function podSample(
+  { cgroups }: StatsContext,
+  { sandbox, pausePath, containers }: PodParts,
+): Promise<CgroupSample> {
+  const ownParent = sandbox.record.config.cgroupParent !== '';
+  if (pausePath !== undefined && ownParent) return cgroups.sample(dirname(pausePath));
   const pause = pausePath === undefined ? [] : [await cgroups.sample(pausePath)];
-  const containers = (await parts.containers).flatMap(({ cgroup }) => (cgroup === undefined ? [] : [cgroup]));
-  return sumSamples([...pause, ...containers]);
+  const others = (await containers).flatMap(({ cgroup }) => (cgroup === undefined ? [] : [cgroup]));
+  return sumSamples([...pause, ...others]);
 }
 
 /** Where the pause really is: with systemd the parent's path follows from its name. Undefined if it has ended. */

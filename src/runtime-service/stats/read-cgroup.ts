@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { errnoOf } from '../../base/errors.js';
+import { present } from './present.js';
 import type { CgroupFiles, CgroupUse } from './types.js';
 import { useOfV1, V1_FILES } from './use-v1.js';
 import { useOfV2, V2_FILES } from './use-v2.js';
@@ -30,7 +31,7 @@ export function cgroupPathOf(host: CgroupHost, dir: string): string {
 export async function readCgroup(host: CgroupHost, path: string): Promise<CgroupUse> {
   const [files, processes] = await Promise.all([readFiles(host, path), countProcesses(processDir(host, path))]);
   const use = host.version === 2 ? useOfV2(files) : useOfV1(files);
-  return { ...use, ...(processes === undefined ? {} : { processes }) };
+  return { ...use, ...present({ processes }) };
 }
 
 async function readFiles({ mount, version }: CgroupHost, path: string): Promise<CgroupFiles> {

@@ -1,5 +1,6 @@
 import { nowNs } from '../../base/clock.js';
 import { Semaphore } from '../../base/semaphore.js';
+import { present } from './present.js';
 import { readCgroup, type CgroupHost } from './read-cgroup.js';
 import { RecentMap } from './recent-map.js';
 import { less } from './parse-values.js';
@@ -53,8 +54,7 @@ export class CgroupSampler {
 
   async #read(path: string): Promise<CgroupSample> {
     const use = await readCgroup(this.#host, path);
-    const rate = this.#rate(path, use);
-    return { ...use, timestamp: nowNs(), ...(rate === undefined ? {} : { nanoCores: rate }) };
+    return { ...use, timestamp: nowNs(), ...present({ nanoCores: this.#rate(path, use) }) };
   }
 
   #rate(path: string, { cpu }: CgroupUse): bigint | undefined {

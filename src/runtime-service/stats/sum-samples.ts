@@ -1,4 +1,5 @@
 import { nowNs } from '../../base/clock.js';
+import { present } from './present.js';
 import type { CgroupSample, CpuUse, DeviceIo, IoUse, MemoryUse, SwapUse, TaskUse } from './types.js';
 
 /**
@@ -11,15 +12,19 @@ export function sumSamples(samples: readonly CgroupSample[]): CgroupSample {
   const [cpu, memory, swap] = [pick((s) => s.cpu), pick((s) => s.memory), pick((s) => s.swap)];
   const [io, tasks, processes] = [pick((s) => s.io), pick((s) => s.tasks), pick((s) => s.processes)];
   const rates = pick((s) => s.nanoCores);
+  const some = <T, R>(items: readonly T[], add: (items: readonly T[]) => R): R | undefined =>
+    items.length === 0 ? undefined : add(items);
   return {
     timestamp: nowNs(),
-    ...(rates.length === 0 ? {} : { nanoCores: sum(rates) }),
-    ...(cpu.length === 0 ? {} : { cpu: sumCpu(cpu) }),
-    ...(memory.length === 0 ? {} : { memory: sumMemory(memory) }),
-    ...(swap.length === 0 ? {} : { swap: sumSwap(swap) }),
-    ...(io.length === 0 ? {} : { io: sumIo(io) }),
-    ...(tasks.length === 0 ? {} : { tasks: sumTasks(tasks) }),
-    ...(processes.length === 0 ? {} : { processes: processes.reduce((a, b) => a + b, 0) }),
+    ...present({
+      nanoCores: some(rates, sum),
+      cpu: some(cpu, sumCpu),
+      memory: some(memory, sumMemory),
+      swap: some(swap, sumSwap),
+      io: some(io, sumIo),
+      tasks: some(tasks, sumTasks),
+      processes: some(processes, (counts) => counts.reduce((a, b) => a + b, 0)),
+    }),
   };
 }
 

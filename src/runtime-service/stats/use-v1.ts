@@ -1,6 +1,7 @@
 import { parseBlkio } from './parse-io.js';
-import { withPressure } from './parse-pressure.js';
+import { parsePressure } from './parse-pressure.js';
 import { FlatFile, less, parseLimit, parseNumber } from './parse-values.js';
+import { present } from './present.js';
 import type { CgroupFiles, CgroupUse, CpuUse, IoUse, MemoryUse, SwapUse, TaskUse } from './types.js';
 
 /**
@@ -30,20 +31,13 @@ export const V1_FILES = [
 
 /** Reads the files of a v1 cgroup; see the kernel's Documentation/admin-guide/cgroup-v1. */
 export function useOfV1(files: CgroupFiles): CgroupUse {
-  const [cpu, memory, swap, io, tasks] = [
-    cpuUse(files),
-    memoryUse(files),
-    swapUse(files),
-    ioUse(files),
-    taskUse(files),
-  ];
-  return {
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(memory === undefined ? {} : { memory }),
-    ...(swap === undefined ? {} : { swap }),
-    ...(io === undefined ? {} : { io }),
-    ...(tasks === undefined ? {} : { tasks }),
-  };
+  return present({
+    cpu: cpuUse(files),
+    memory: memoryUse(files),
+    swap: swapUse(files),
+    io: ioUse(files),
+    tasks: taskUse(files),
+  });
 }
 
 function cpuUse(files: CgroupFiles): CpuUse | undefined {
@@ -57,7 +51,7 @@ function cpuUse(files: CgroupFiles): CpuUse | undefined {
     periods: stat.get('nr_periods'),
     throttledPeriods: stat.get('nr_throttled'),
     throttledNs: stat.get('throttled_time'),
-    ...withPressure(files.get('unified/cpu.pressure')),
+    ...present({ pressure: parsePressure(files.get('unified/cpu.pressure')) }),
   };
 }
 
@@ -72,16 +66,15 @@ function memoryUse(files: CgroupFiles): MemoryUse | undefined {
   return {
     usage,
     workingSet: less(usage, stat.get('total_inactive_file')),
-    ...(limit === undefined ? {} : { limit }),
+    ...present({ limit, peak }),
     rss: stat.get('total_rss'),
     cache: stat.get('total_cache'),
     mappedFile: stat.get('total_mapped_file'),
     pageFaults: stat.get('total_pgfault'),
     majorPageFaults: stat.get('total_pgmajfault'),
-    ...(peak === undefined ? {} : { peak }),
     limitHits: parseNumber(files.get('memory/memory.failcnt')) ?? 0n,
     oomKills: oom.get('oom_kill'),
-    ...withPressure(files.get('unified/memory.pressure')),
+    ...present({ pressure: parsePressure(files.get('unified/memory.pressure')) }),
   };
 }
 
@@ -91,20 +84,20 @@ function swapUse(files: CgroupFiles): SwapUse | undefined {
   if (usage === undefined) return undefined;
   const both = parseLimit(files.get('memory/memory.memsw.limit_in_bytes'));
   const memory = parseLimit(files.get('memory/memory.limit_in_bytes'));
-  return { usage, ...(both === undefined || memory === undefined ? {} : { limit: less(both, memory) }) };
+  return { usage, ...present({ limit: both === undefined || memory === undefined ? undefined : less(both, memory) }) };
 }
 
 function ioUse(files: CgroupFiles): IoUse | undefined {
   const bytes = files.get('blkio/blkio.throttle.io_service_bytes_recursive');
   const operations = files.get('blkio/blkio.throttle.io_serviced_recursive');
-  const pressure = withPressure(files.get('unified/io.pressure'));
-  if (bytes === undefined && pressure.pressure === undefined) return undefined;
-  return { devices: parseBlkio(bytes ?? '', operations ?? ''), ...pressure };
+  const pressure = parsePressure(files.get('unified/io.pressure'));
+  if (bytes === undefined && pressure === undefined) return undefined;
+  return { devices: parseBlkio(bytes ?? '', operations ?? ''), ...present({ pressure }) };
 }
 
 function taskUse(files: CgroupFiles): TaskUse | undefined {
   const threads = parseNumber(files.get('pids/pids.current'));
   if (threads === undefined) return undefined;
   const limit = parseLimit(files.get('pids/pids.max'));
-  return { threads, ...(limit === undefined ? {} : { limit }) };
+  return { threads, ...present({ limit }) };
 }

@@ -1,6 +1,7 @@
 import { parseIoStat } from './parse-io.js';
-import { withPressure } from './parse-pressure.js';
+import { parsePressure } from './parse-pressure.js';
 import { FlatFile, less, parseLimit, parseNumber } from './parse-values.js';
+import { present } from './present.js';
 import type { CgroupFiles, CgroupUse, CpuUse, IoUse, MemoryUse, SwapUse, TaskUse } from './types.js';
 
 /** What is read of a cgroup on v2. */
@@ -23,20 +24,13 @@ export const V2_FILES = [
 
 /** Reads the files of a v2 cgroup; see the kernel's Documentation/admin-guide/cgroup-v2.rst. */
 export function useOfV2(files: CgroupFiles): CgroupUse {
-  const [cpu, memory, swap, io, tasks] = [
-    cpuUse(files),
-    memoryUse(files),
-    swapUse(files),
-    ioUse(files),
-    taskUse(files),
-  ];
-  return {
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(memory === undefined ? {} : { memory }),
-    ...(swap === undefined ? {} : { swap }),
-    ...(io === undefined ? {} : { io }),
-    ...(tasks === undefined ? {} : { tasks }),
-  };
+  return present({
+    cpu: cpuUse(files),
+    memory: memoryUse(files),
+    swap: swapUse(files),
+    io: ioUse(files),
+    tasks: taskUse(files),
+  });
 }
 
 function cpuUse(files: CgroupFiles): CpuUse | undefined {
@@ -50,7 +44,7 @@ function cpuUse(files: CgroupFiles): CpuUse | undefined {
     periods: stat.get('nr_periods'),
     throttledPeriods: stat.get('nr_throttled'),
     throttledNs: stat.get('throttled_usec') * 1000n,
-    ...withPressure(files.get('cpu.pressure')),
+    ...present({ pressure: parsePressure(files.get('cpu.pressure')) }),
   };
 }
 
@@ -63,16 +57,15 @@ function memoryUse(files: CgroupFiles): MemoryUse | undefined {
   return {
     usage,
     workingSet: less(usage, stat.get('inactive_file')),
-    ...(limit === undefined ? {} : { limit }),
+    ...present({ limit, peak }),
     rss: stat.get('anon'),
     cache: stat.get('file'),
     mappedFile: stat.get('file_mapped'),
     pageFaults: stat.get('pgfault'),
     majorPageFaults: stat.get('pgmajfault'),
-    ...(peak === undefined ? {} : { peak }),
     limitHits: events.get('max'),
     oomKills: events.get('oom_kill'),
-    ...withPressure(files.get('memory.pressure')),
+    ...present({ pressure: parsePressure(files.get('memory.pressure')) }),
   };
 }
 
@@ -80,18 +73,18 @@ function swapUse(files: CgroupFiles): SwapUse | undefined {
   const usage = parseNumber(files.get('memory.swap.current'));
   if (usage === undefined) return undefined;
   const limit = parseLimit(files.get('memory.swap.max'));
-  return { usage, ...(limit === undefined ? {} : { limit }) };
+  return { usage, ...present({ limit }) };
 }
 
 function ioUse(files: CgroupFiles): IoUse | undefined {
-  const [stat, pressure] = [files.get('io.stat'), withPressure(files.get('io.pressure'))];
-  if (stat === undefined && pressure.pressure === undefined) return undefined;
-  return { devices: parseIoStat(stat ?? ''), ...pressure };
+  const [stat, pressure] = [files.get('io.stat'), parsePressure(files.get('io.pressure'))];
+  if (stat === undefined && pressure === undefined) return undefined;
+  return { devices: parseIoStat(stat ?? ''), ...present({ pressure }) };
 }
 
 function taskUse(files: CgroupFiles): TaskUse | undefined {
   const threads = parseNumber(files.get('pids.current'));
   if (threads === undefined) return undefined;
   const limit = parseLimit(files.get('pids.max'));
-  return { threads, ...(limit === undefined ? {} : { limit }) };
+  return { threads, ...present({ limit }) };
 }

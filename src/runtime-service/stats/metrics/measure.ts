@@ -1,0 +1,49 @@
+import { statfs } from 'node:fs/promises';
+
+import { resourcesOf } from '../../container/resources.js';
+import type { ContainerUse } from '../container-use.js';
+import type { StatsContext } from '../context.js';
+import { deviceNames, deviceOf } from '../device-names.js';
+import { podUse, type PodUse } from '../pod-use.js';
+import { cgroupPathOf } from '../read-cgroup.js';
+import type { ContainerMeasure, DiskMeasure } from './definition.js';
+
+/** What the metrics of a pod are made of. */
+export interface PodMeasure {
+  readonly pod: PodUse;
+  /** The living ones. */
+  readonly containers: readonly ContainerMeasure[];
+}
+
+/** Reads all that metrics need of every pod that is ready. */
+export async function measurePods(context: StatsContext): Promise<PodMeasure[]> {
+  const sandboxes = context.sandboxes.list().filter(({ status }) => status.state === 'ready');
+  const [pods, disk] = await Promise.all([
+    Promise.all(sandboxes.map((sandbox) => podUse(context, sandbox))),
+    measureDisk(context.layersDir),
+  ]);
+  const used = pods.flatMap(({ containers }) => containers.flatMap(({ cgroup }) => cgroup?.io?.devices ?? []));
+  const devices = await deviceNames(used.map(({ device }) => device));
+  return pods.map((pod) => ({
+    pod,
+    containers: pod.containers.flatMap((use) => measureContainer(context, use, { devices, disk })),
+  }));
+}
+
+function measureContainer(
+  { cgroups }: StatsContext,
+  use: ContainerUse,
+  host: Pick<ContainerMeasure, 'devices' | 'disk'>,
+): ContainerMeasure[] {
+  const { container, cgroup } = use;
+  const { status } = container;
+  if (cgroup === undefined || (status.state !== 'created' && status.state !== 'running')) return [];
+  const cgroupPath = cgroupPathOf(cgroups.host, status.processes.cgroupDir);
+  return [{ use, cgroup, cgroupPath, resources: resourcesOf(container), ...host }];
+}
+
+async function measureDisk(path: string): Promise<DiskMeasure> {
+  const [{ bsize, blocks, files, ffree }, device] = await Promise.all([statfs(path, { bigint: true }), deviceOf(path)]);
+  const names = await deviceNames([device]);
+  return { device: names.get(device) ?? device, bytes: bsize * blocks, inodes: files, inodesFree: ffree };
+}
