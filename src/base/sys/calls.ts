@@ -83,8 +83,20 @@ export function mountOverlaySync(request: OverlayRequest): void {
   } catch (error) {
     const { code, syscall } = error as { code?: string; syscall?: string };
     const unknownOption = code === 'EINVAL' && syscall === 'fsconfig lowerdir+';
-    if (code !== 'ENOSYS' && !unknownOption) throw error;
+    const unread = code === 'EINVAL' && syscall === 'fsconfig create' && takesAnyOption();
+    if (code !== 'ENOSYS' && !unknownOption && !unread) throw error;
     mountOverlayByData(request);
+  }
+}
+
+/** Kernels before 6.5 keep the options of an overlay unread until `create`, and then refuse them all with EINVAL. */
+function takesAnyOption(): boolean {
+  const SET_STRING = 1;
+  const fs = check(raw.fsopen('overlay', 1), 'fsopen', 'overlay');
+  try {
+    return raw.fsconfig(fs, SET_STRING, 'no-option-of-overlays', '1') >= 0;
+  } finally {
+    raw.close(fs);
   }
 }
 
