@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
-import { errnoOf, invalidArgument } from '../base/errors.js';
+import { sleep } from '../base/abort.js';
+import { deadlineExceeded, errnoOf, invalidArgument } from '../base/errors.js';
+import { identify, signalProcess, type ProcessIdentity } from '../base/sys/process.js';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
 
@@ -20,8 +22,8 @@ export function isCgroupV2(): boolean {
 export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): string {
   if (parent.split('/').includes('..')) throw invalidArgument(`cgroup_parent "${parent}" has ".."`);
   if (driver === 'cgroupfs') return join('/', parent, id);
-  const slice = parent.slice(parent.lastIndexOf('/') + 1);
-  if (!slice.endsWith('.slice'))
+  const slice = basename(parent);
+  if (!/^[^:]+\.slice$/.test(slice))
     throw invalidArgument(`cgroup_parent "${parent}" is no slice, but the cgroup driver is systemd`);
   return `${slice}:gantry:${id}`;
 }
@@ -84,44 +86,42 @@ export function cgroupDirsOf(pid: number): string[] {
   });
 }
 
+const KILL_TIMEOUT_MS = 10_000;
+const LOOK_AGAIN_MS = 5;
+
 /**
- * Kills every process of a cgroup and of those below it: `cgroup.kill` on v2, else one by one until none is left.
- * A cgroup that is gone is fine.
+ * Kills every process of a cgroup and of those below it, by `cgroup.kill` on v2, and waits until none is left. A cgroup
+ * that is gone is fine.
+ * @throws deadline-exceeded for processes that hang in the kernel.
  */
 export async function killCgroup(dir: string): Promise<void> {
-  try {
-    await writeFile(join(dir, 'cgroup.kill'), '1', { flag: 'r+' });
-    return;
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
-  for (let round = 0; round < 10; round++) {
-    const pids = await processesIn(dir);
-    if (pids.length === 0) return;
-    for (const pid of pids) killQuietly(pid);
+  const end = Date.now() + KILL_TIMEOUT_MS;
+  for (let killed = await killAtOnce(dir); ; killed = false) {
+    const processes = await processesIn(dir);
+    if (processes.length === 0) return;
+    if (Date.now() > end) throw deadlineExceeded(`processes in the cgroup ${dir} do not end after SIGKILL`);
+    if (!killed) for (const process of processes) signalProcess(process, 'SIGKILL');
+    await sleep(LOOK_AGAIN_MS);
   }
 }
 
-async function processesIn(dir: string): Promise<number[]> {
+async function killAtOnce(dir: string): Promise<boolean> {
+  try {
+    await writeFile(join(dir, 'cgroup.kill'), '1', { flag: 'r+' });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENODEV') return false;
+    throw error;
+  }
+}
+
+/** The living of a cgroup and below; pid 0 stands for processes of a pid namespace that is not ours to see. */
+async function processesIn(dir: string): Promise<ProcessIdentity[]> {
   const text = await readFile(join(dir, 'cgroup.procs'), 'utf8').catch(() => '');
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
   const below = await Promise.all(entries.filter((e) => e.isDirectory()).map((e) => processesIn(join(dir, e.name))));
-  return [...text.split('\n').filter(Boolean).map(Number), ...below.flat()];
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error;
-  }
-}
-
-/** Removes empty cgroups, bottom up; busy and missing ones are left. */
-export async function removeEmptyCgroup(dir: string): Promise<void> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) if (entry.isDirectory()) await removeEmptyCgroup(join(dir, entry.name));
-  await rmdir(dir).catch(() => undefined);
+  const own = text.split('\n').filter(Boolean).map(Number);
+  return [...own.flatMap((pid) => identify(pid) ?? []), ...below.flat()];
 }
 
 function ignoreGone(error: unknown): void {

@@ -1,13 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
-import { errnoOf, internal } from '../base/errors.js';
+import { BoundedBuffer } from '../base/bounded-buffer.js';
+import { codeOf, describeError, internal, unavailable } from '../base/errors.js';
 import { ensureDirectory, readIfExists } from '../base/files.js';
 import { bounded, MINIMAL_ENV, start, tail } from '../base/spawn.js';
+import { killTree } from '../base/sys/kill-tree.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import type { OwnCgroup } from './cgroup.js';
+import { processOfPidFile } from './pid-file.js';
 import { lastLogMessage, type OciRuntime } from './runtime.js';
 
 export interface MonitorOptions {
@@ -46,8 +50,8 @@ export class Monitor {
   }
 
   /**
-   * Has conmon create the container by the runtime.
-   * @throws internal with the runtime's message if it refuses.
+   * Has conmon create the container by the runtime. After a failure neither conmon nor what it started is left.
+   * @throws internal with the runtime's message if it refuses; deadline-exceeded; unavailable without a conmon.
    */
   create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
     return runtime.options.creates.run(() => this.#create(container, runtime));
@@ -76,31 +80,47 @@ export class Monitor {
 
   async #handshake(child: ChildProcess, container: MonitoredContainer, runtime: OciRuntime): Promise<number> {
     const [, , stderr, sync, go] = child.stdio as unknown as [null, null, Readable, Readable, Writable];
-    const said: Buffer[] = [];
+    const said = new BoundedBuffer(MAX_MESSAGE_BYTES);
     stderr.on('data', (chunk: Buffer) => said.push(chunk));
     go.on('error', () => undefined);
-    const answer = readLine(sync, child);
-    if (child.pid !== undefined) await this.#options.cgroup.add(child.pid);
-    go.end('\0');
     const { timeoutMs } = runtime.options;
     try {
-      const line = await bounded(child, answer, { timeoutMs, what: `conmon of container "${container.id}"` });
-      return parseAnswer(line);
+      const answer = this.#release(child, { sync, go });
+      return parseAnswer(await bounded(child, answer, { timeoutMs, what: 'conmon' }));
     } catch (error) {
-      throw runtime.failure('create', container.id, await this.#reason(container, error, Buffer.concat(said)));
+      await abandon(child, container);
+      const reason = await reasonOf(container, error, said.bytes().toString());
+      throw runtime.failure('create', container.id, reason, codeOf(error));
     } finally {
       sync.destroy();
       stderr.destroy();
     }
   }
 
-  /** The runtime's own log says most; then conmon's answer, then its stderr. */
-  async #reason(container: MonitoredContainer, error: unknown, stderr: Buffer): Promise<string> {
-    const log = await readIfExists(join(container.bundle, 'runtime.log'));
-    if (log !== undefined && log.trim() !== '') return lastLogMessage(log);
-    const { message } = error as Error;
-    return tail(`${message} ${stderr.toString().trim()}`.trim());
+  /** Lets conmon go on once it stands in its cgroup, and returns its answer. */
+  async #release(child: ChildProcess, { sync, go }: { sync: Readable; go: Writable }): Promise<string> {
+    const answer = readLine(sync, child, this.#options.path);
+    const placed = child.pid === undefined ? Promise.resolve() : this.#options.cgroup.add(child.pid);
+    const [line] = await Promise.all([answer, placed.then(() => go.end('\0'))]);
+    return line;
   }
+}
+
+const MAX_MESSAGE_BYTES = 64 * 1024;
+
+/** conmon leaves the group of the child that starts it, and a runtime that hangs would stay below it. */
+async function abandon(child: ChildProcess, { bundle, id }: MonitoredContainer): Promise<void> {
+  const monitor = await processOfPidFile(join(bundle, 'conmon.pid'), id);
+  if (monitor !== undefined) await killTree(monitor.pid);
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) await killTree(child.pid);
+}
+
+/** The runtime's own log says most; then conmon's answer, then its stderr. */
+async function reasonOf({ bundle }: MonitoredContainer, error: unknown, stderr: string): Promise<string> {
+  const said = describeError(error);
+  const log = await readIfExists(join(bundle, 'runtime.log'));
+  if (log === undefined || log.trim() === '') return tail(`${said} ${stderr.trim()}`.trim());
+  return codeOf(error) === 'internal' ? lastLogMessage(log) : `${said}: ${lastLogMessage(log)}`;
 }
 
 function monitorArgs(container: MonitoredContainer, runtime: OciRuntime): string[] {
@@ -127,7 +147,7 @@ function monitorArgs(container: MonitoredContainer, runtime: OciRuntime): string
 }
 
 /** conmon answers one line of JSON; it keeps the pipe open, so waiting for its end would be waiting for ever. */
-function readLine(stream: Readable, child: ChildProcess): Promise<string> {
+function readLine(stream: Readable, child: ChildProcess, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     stream.on('data', (chunk: Buffer) => {
@@ -136,7 +156,7 @@ function readLine(stream: Readable, child: ChildProcess): Promise<string> {
     });
     stream.on('end', () => resolve(text));
     stream.on('error', reject);
-    child.on('error', reject);
+    child.on('error', (error) => reject(unavailable(`cannot start ${path}`, error)));
   });
 }
 
@@ -162,17 +182,6 @@ export async function readExit(files: {
   const text =
     (await readIfExists(join(files.bundle, 'exits', files.id))) ?? (await readIfExists(join(files.persistDir, 'exit')));
   if (text === undefined || !/^-?\d+$/.test(text.trim())) return undefined;
-  return { exitCode: Number(text.trim()), oomKilled: await wasOom(files) };
-}
-
-async function wasOom({ bundle, persistDir }: { bundle: string; persistDir: string }): Promise<boolean> {
-  try {
-    return (
-      (await readIfExists(join(bundle, 'oom'))) !== undefined ||
-      (await readIfExists(join(persistDir, 'oom'))) !== undefined
-    );
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+  const oomKilled = [files.bundle, files.persistDir].some((dir) => existsSync(join(dir, 'oom')));
+  return { exitCode: Number(text.trim()), oomKilled };
 }

@@ -1,10 +1,9 @@
-import type { StdioOptions } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { deadlineExceeded, internal, type GantryError } from '../base/errors.js';
+import { deadlineExceeded, GantryError, type ErrorCode } from '../base/errors.js';
 import { readIfExists, removeTree } from '../base/files.js';
-import { bounded, exitCodeOf, run, start, tail, type RunOptions, type RunResult } from '../base/spawn.js';
+import { bounded, endOf, run, start, tail, type RunResult } from '../base/spawn.js';
 import type { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
 import type { OciResources } from './spec/types.js';
@@ -47,13 +46,9 @@ export class OciRuntime {
     const log = join(bundle, 'runtime.log');
     const args = [...this.globalArgs, '--log', log, '--log-format', 'json', 'create'];
     args.push('--bundle', bundle, '--pid-file', join(bundle, 'pid'), id);
-    const child = start(this.options.path, args, { stdio: 'ignore' satisfies StdioOptions, cwd: bundle });
-    const ended = new Promise<number>((resolve, reject) => {
-      child.on('error', reject);
-      child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
-    });
-    const { timeoutMs } = this.options;
-    const exitCode = await bounded(child, ended, { timeoutMs, what: this.#what('create', id) });
+    const { path, timeoutMs } = this.options;
+    const child = start(path, args, { stdio: 'ignore', cwd: bundle });
+    const exitCode = await bounded(child, endOf(child, path, 'exit'), { timeoutMs, what: this.#what('create', id) });
     if (exitCode !== 0) throw this.failure('create', id, lastLogMessage(await readIfExists(log)));
     await removeTree(log);
   }
@@ -72,15 +67,8 @@ export class OciRuntime {
 
   /** Changes a container's limits; only those that are given. */
   async update(id: string, resources: OciResources): Promise<void> {
-    const { path, timeoutMs } = this.options;
-    const args = [...this.globalArgs, 'update', '--resources', '-', id];
-    const result = await run(path, args, { timeoutMs, stdin: JSON.stringify(resources) });
+    const result = await this.#call(['update', '--resources', '-', id], JSON.stringify(resources));
     if (result.exitCode !== 0) throw this.failure('update', id, said(result));
-  }
-
-  /** Runs a command in a container to its end; see `run` for the bounds. */
-  exec(id: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
-    return run(this.options.path, [...this.globalArgs, 'exec', ...args, id], options);
   }
 
   async #ok(verb: string, id: string, args: readonly string[]): Promise<void> {
@@ -88,17 +76,17 @@ export class OciRuntime {
     if (result.exitCode !== 0) throw this.failure(verb, id, said(result));
   }
 
-  async #call(args: readonly string[]): Promise<RunResult> {
+  async #call(args: readonly string[], stdin = ''): Promise<RunResult> {
     const { path, timeoutMs, handler } = this.options;
-    const result = await run(path, [...this.globalArgs, ...args], { timeoutMs });
+    const result = await run(path, [...this.globalArgs, ...args], { timeoutMs, stdin });
     if (result.exitCode === 128 + 9)
       throw deadlineExceeded(`runtime handler "${handler}": ${args.join(' ')} was killed`);
     return result;
   }
 
   /** The error of a failed call: handler, verb, id and what the runtime said. */
-  failure(verb: string, id: string, reason: string): GantryError {
-    return internal(`${this.#what(verb, id)}: ${reason}`);
+  failure(verb: string, id: string, reason: string, code: ErrorCode = 'internal'): GantryError {
+    return new GantryError(code, `${this.#what(verb, id)}: ${reason}`);
   }
 
   #what(verb: string, id: string): string {

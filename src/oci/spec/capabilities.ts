@@ -19,6 +19,8 @@ const DEFAULT = [
   'NET_BIND_SERVICE', 'SYS_CHROOT', 'KILL', 'AUDIT_WRITE',
 ].map((name) => `CAP_${name}`); // prettier-ignore
 
+const ALL = 'CAP_ALL';
+
 export interface CapabilityRequest {
   readonly privileged: boolean;
   /** Names with or without `CAP_`, in any case; `ALL` stands for every one. */
@@ -27,8 +29,8 @@ export interface CapabilityRequest {
 }
 
 /**
- * The container's capabilities: the default set, less `drop`, plus `add`; `ALL` first, so that single names correct
- * it. Only those that this daemon has itself can be given.
+ * The container's capabilities: the default set with `add` and less `drop`; `ALL` first, so that single names correct
+ * it. What is both added and dropped is dropped. Only those that this daemon has itself can be given.
  * @throws invalid-argument naming a capability that the kernel does not know.
  */
 export function ociCapabilities(
@@ -41,19 +43,17 @@ export function ociCapabilities(
 }
 
 function chosenNames({ add, drop }: CapabilityRequest): string[] {
-  const added = add.map(canonicalName);
-  const dropped = drop.map(canonicalName);
-  let set = new Set(dropped.includes('CAP_ALL') ? [] : DEFAULT);
-  if (added.includes('CAP_ALL')) set = new Set(NAMES);
-  for (const name of dropped) set.delete(name);
-  for (const name of added) if (name !== 'CAP_ALL') set.add(name);
-  return NAMES.filter((name) => set.has(name));
+  const added = new Set(add.map(canonicalName));
+  const dropped = new Set(drop.map(canonicalName));
+  const all = added.has(ALL) ? NAMES : DEFAULT;
+  const usual = new Set(dropped.has(ALL) ? [] : all);
+  return NAMES.filter((name) => (usual.has(name) || added.has(name)) && !dropped.has(name));
 }
 
 function canonicalName(given: string): string {
   const upper = given.toUpperCase();
   const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-  if (name !== 'CAP_ALL' && !NAMES.includes(name)) throw invalidArgument(`unknown capability "${given}"`);
+  if (name !== ALL && !NAMES.includes(name)) throw invalidArgument(`unknown capability "${given}"`);
   return name;
 }
 

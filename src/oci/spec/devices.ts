@@ -1,7 +1,7 @@
-import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
+import { join, relative } from 'node:path';
 
-import { invalidArgument } from '../../base/errors.js';
+import { errnoOf, invalidArgument } from '../../base/errors.js';
 import type { OciDevice, OciDeviceRule } from './types.js';
 
 /** A host device for a container, as CRI's Device has it; `permissions` are of `r`, `w`, `m`. */
@@ -21,23 +21,21 @@ const DENY_ALL: OciDeviceRule = { allow: false, access: 'rwm' };
 
 /**
  * The devices and the cgroup's rules: everything for a privileged container, else only what is asked for beside what
- * the runtime adds by itself (null, zero, full, random, urandom, tty, ptmx, pts).
+ * the runtime adds by itself (null, zero, full, random, urandom, tty, ptmx, pts). A folder stands for all devices in
+ * it, a link for what it points to.
  * @throws invalid-argument naming a path that is no device.
  */
 export function planDevices(asked: readonly ContainerDevice[], privileged: boolean): DevicePlan {
-  const own = asked.map((device) => ({
-    device: readDevice(device.hostPath, device.containerPath),
-    access: access(device),
+  const own = asked.flatMap((request) => {
+    const rights = access(request);
+    return readDevices(request).map((device) => ({ device, rights }));
+  });
+  const rules = own.map(({ device: { type, major, minor }, rights: access }) => ({
+    ...{ allow: true, type, major, minor, access },
   }));
-  if (privileged) return { devices: [...hostDevices(), ...own.map(({ device }) => device)], rules: [ALLOW_ALL] };
-  const rules = own.map(({ device, access }) => ({
-    allow: true,
-    type: device.type,
-    major: device.major,
-    minor: device.minor,
-    access,
-  }));
-  return { devices: own.map(({ device }) => device), rules: [DENY_ALL, ...rules] };
+  const all = [...(privileged ? hostDevices('/dev') : []), ...own.map(({ device }) => device)];
+  const devices = [...new Map(all.map((device) => [device.path, device])).values()];
+  return { devices, rules: privileged ? [ALLOW_ALL] : [DENY_ALL, ...rules] };
 }
 
 function access({ hostPath, permissions }: ContainerDevice): string {
@@ -45,14 +43,24 @@ function access({ hostPath, permissions }: ContainerDevice): string {
   return permissions === '' ? 'rwm' : permissions;
 }
 
-function readDevice(hostPath: string, containerPath: string): OciDevice {
-  const device = toDevice(hostPath, containerPath);
-  if (device === undefined) throw invalidArgument(`${hostPath} is no device`);
-  return device;
+function readDevices({ hostPath, containerPath }: ContainerDevice): OciDevice[] {
+  const stat = statOrNone(() => statSync(hostPath));
+  const found = stat?.isDirectory() ? hostDevices(hostPath) : [toDevice(stat, hostPath) ?? []].flat();
+  if (found.length === 0) throw invalidArgument(`${hostPath} is no device`);
+  return found.map((device) => ({ ...device, path: join(containerPath, relative(hostPath, device.path)) }));
 }
 
-function toDevice(hostPath: string, containerPath: string): OciDevice | undefined {
-  const stat = lstatSync(hostPath, { throwIfNoEntry: false });
+/** A path that is gone by now is no device; neither is one that leads nowhere. */
+function statOrNone(stat: () => Stats): Stats | undefined {
+  try {
+    return stat();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function toDevice(stat: Stats | undefined, containerPath: string): OciDevice | undefined {
   if (stat === undefined || !(stat.isCharacterDevice() || stat.isBlockDevice())) return undefined;
   const { major, minor } = split(stat.rdev);
   const type = stat.isBlockDevice() ? 'b' : 'c';
@@ -63,7 +71,7 @@ function toDevice(hostPath: string, containerPath: string): OciDevice | undefine
 function split(rdev: number): { major: number; minor: number } {
   const value = BigInt(rdev);
   const major = ((value >> 8n) & 0xfffn) | ((value >> 32n) & ~0xfffn);
-  const minor = (value & 0xffn) | ((value >> 12n) & ~0xffn);
+  const minor = (value & 0xffn) | ((value >> 12n) & 0xffff_ff00n);
   return { major: Number(major), minor: Number(minor) };
 }
 
@@ -71,11 +79,11 @@ function split(rdev: number): { major: number; minor: number } {
 const OWN_FOLDERS = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev']);
 const OWN_DEVICES = new Set(['console', 'ptmx']);
 
-function hostDevices(dir = '/dev'): OciDevice[] {
-  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) return OWN_FOLDERS.has(entry.name) ? [] : hostDevices(path);
-    if (OWN_DEVICES.has(entry.name)) return [];
-    return toDevice(path, path) ?? [];
+function hostDevices(dir: string): OciDevice[] {
+  return readdirSync(dir).flatMap((name) => {
+    const path = join(dir, name);
+    const stat = statOrNone(() => lstatSync(path));
+    if (stat?.isDirectory()) return OWN_FOLDERS.has(name) ? [] : hostDevices(path);
+    return OWN_DEVICES.has(name) ? [] : (toDevice(stat, path) ?? []);
   });
 }

@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 import type { OciMount } from './types.js';
 
 export type Propagation = 'private' | 'host-to-container' | 'bidirectional';
@@ -18,9 +20,30 @@ export interface SandboxFiles {
   readonly shm: string;
 }
 
+export interface MountRequest {
+  readonly files: SandboxFiles;
+  readonly own: readonly ContainerMount[];
+  readonly privileged: boolean;
+  readonly readonlyRoot: boolean;
+}
+
+/**
+ * All mounts of a container: the usual ones, the sandbox's files and its own. Own ones replace the others at the same
+ * place, and the usual ones below it; parents come before children, whatever the order of asking.
+ */
+export function containerMounts({ files, own, privileged, readonlyRoot }: MountRequest): OciMount[] {
+  const taken = own.map((mount) => normalize(mount.containerPath));
+  const usual = defaultMounts(privileged).filter(
+    ({ destination }) => !taken.some((path) => destination === path || destination.startsWith(`${path}/`)),
+  );
+  const ofSandbox = sandboxMounts(files, readonlyRoot).filter(({ destination }) => !taken.includes(destination));
+  const others = [...ofSandbox, ...own.map(bindMount)];
+  return [...usual, ...others.sort((a, b) => depth(a.destination) - depth(b.destination))];
+}
+
 /** The mounts that every container has: the kernel's file systems and the usual /dev (runtime-spec, config-linux). */
-export function defaultMounts(options: { privileged: boolean; hostNetwork: boolean }): OciMount[] {
-  const mode = options.privileged ? 'rw' : 'ro';
+function defaultMounts(privileged: boolean): OciMount[] {
+  const mode = privileged ? 'rw' : 'ro';
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -46,9 +69,7 @@ export function defaultMounts(options: { privileged: boolean; hostNetwork: boole
   ];
 }
 
-/** The sandbox's files, but for those that the container's own mounts replace. */
-export function sandboxMounts(files: SandboxFiles, own: readonly ContainerMount[], readonlyRoot: boolean): OciMount[] {
-  const taken = new Set(own.map((mount) => normalize(mount.containerPath)));
+function sandboxMounts(files: SandboxFiles, readonlyRoot: boolean): OciMount[] {
   const file = (destination: string, source: string): OciMount => ({
     destination,
     type: 'bind',
@@ -60,7 +81,7 @@ export function sandboxMounts(files: SandboxFiles, own: readonly ContainerMount[
     file('/etc/hostname', files.hostname),
     file('/etc/hosts', files.hosts),
     { destination: '/dev/shm', type: 'bind', source: files.shm, options: ['rbind', 'rprivate', 'rw'] },
-  ].filter((mount) => !taken.has(mount.destination));
+  ];
 }
 
 const PROPAGATION: Readonly<Record<Propagation, string>> = {
@@ -69,16 +90,13 @@ const PROPAGATION: Readonly<Record<Propagation, string>> = {
   bidirectional: 'rshared',
 };
 
-/** The container's own mounts, parents before children, whatever the order of asking. */
-export function bindMounts(mounts: readonly ContainerMount[]): OciMount[] {
-  return [...mounts]
-    .sort((a, b) => depth(a.containerPath) - depth(b.containerPath))
-    .map((mount) => ({
-      destination: mount.containerPath,
-      type: 'bind',
-      source: mount.hostPath,
-      options: ['rbind', PROPAGATION[mount.propagation], mount.readonly ? 'ro' : 'rw'],
-    }));
+function bindMount(mount: ContainerMount): OciMount {
+  return {
+    destination: mount.containerPath,
+    type: 'bind',
+    source: mount.hostPath,
+    options: ['rbind', PROPAGATION[mount.propagation], mount.readonly ? 'ro' : 'rw'],
+  };
 }
 
 /** Mounts that pass events to the host need a root that is shared, ones that take them one that is a slave. */
@@ -92,5 +110,5 @@ function depth(path: string): number {
 }
 
 function normalize(path: string): string {
-  return path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
+  return posix.normalize(path).replace(/(.)\/$/, '$1');
 }

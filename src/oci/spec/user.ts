@@ -14,6 +14,9 @@ export interface UserRequest {
   readonly imageUser: string;
 }
 
+/** A table that is larger is refused; the largest distributions' have some kilobytes. */
+const MAX_TABLE_BYTES = 4 << 20;
+
 interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
@@ -28,7 +31,8 @@ interface GroupEntry {
 
 /**
  * Resolves names against the image's own /etc/passwd and /etc/group, read below `rootfs` without following links
- * out of it.
+ * out of it. A number is always the id: an image must not make root of it by a user of that name. The primary group is
+ * among the supplementary ones, else files that deny it could be read by leaving it.
  * @throws failed-precondition naming a user or group that the image does not have; invalid-argument for a group
  * without a user (CRI: run_as_group needs run_as_user or run_as_username).
  */
@@ -39,8 +43,7 @@ export async function resolveUser(rootfs: string, request: UserRequest): Promise
   const groupEntries = groups.flatMap(parseGroup);
   const gid = group === '' ? entry.gid : findGroup(groupEntries, group);
   const fromImage = request.groupsPolicy === 'strict' ? [] : memberships(groupEntries, entry.name);
-  const additional = new Set([...fromImage, ...request.supplementalGroups]);
-  return { uid: entry.uid, gid, ...(additional.size === 0 ? {} : { additionalGids: [...additional] }) };
+  return { uid: entry.uid, gid, additionalGids: [...new Set([gid, ...fromImage, ...request.supplementalGroups])] };
 }
 
 /** The user and group asked for, as text: the request's before the image's. */
@@ -56,15 +59,15 @@ function wanted({ uid, username, gid, imageUser }: UserRequest): { user: string;
 
 function findUser(entries: readonly PasswdEntry[], user: string): PasswdEntry {
   if (user === '') return findUser(entries, '0');
-  const named = entries.find((entry) => entry.name === user);
-  if (named !== undefined) return named;
   const uid = parseId(user);
-  if (uid === undefined) throw failedPrecondition(`the image's /etc/passwd has no user "${user}"`);
-  return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0 };
+  if (uid !== undefined) return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0 };
+  const named = isNumeric(user) ? undefined : entries.find((entry) => entry.name === user);
+  if (named === undefined) throw failedPrecondition(`the image's /etc/passwd has no user "${user}"`);
+  return named;
 }
 
 function findGroup(entries: readonly GroupEntry[], group: string): number {
-  const gid = entries.find((entry) => entry.name === group)?.gid ?? parseId(group);
+  const gid = isNumeric(group) ? parseId(group) : entries.find((entry) => entry.name === group)?.gid;
   if (gid === undefined) throw failedPrecondition(`the image's /etc/group has no group "${group}"`);
   return gid;
 }
@@ -74,8 +77,11 @@ function memberships(entries: readonly GroupEntry[], name: string): number[] {
 }
 
 async function readTable(rootfs: string, path: string): Promise<string[]> {
-  const bytes = await readInRoot(rootfs, path);
-  return bytes === undefined ? [] : bytes.toString().split('\n');
+  const bytes = await readInRoot(rootfs, path, MAX_TABLE_BYTES + 1);
+  if (bytes === undefined) return [];
+  if (bytes.length > MAX_TABLE_BYTES)
+    throw failedPrecondition(`the image's ${path} has more than ${MAX_TABLE_BYTES} bytes`);
+  return bytes.toString().split('\n');
 }
 
 /** passwd(5): name:password:uid:gid:comment:home:shell. */
@@ -91,6 +97,10 @@ function parseGroup(line: string): GroupEntry[] {
   const [name = '', , gidText = '', members = ''] = line.split(':');
   const gid = parseId(gidText);
   return name === '' || gid === undefined ? [] : [{ name, gid, members: members.trim().split(',') }];
+}
+
+function isNumeric(text: string): boolean {
+  return /^-?\d+$/.test(text);
 }
 
 /** A uid or gid: 32 bits, without the two values that mean "no change". */

@@ -4,13 +4,7 @@ import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
 import type { OciRuntime } from '../../oci/runtime.js';
 import { ociCapabilities } from '../../oci/spec/capabilities.js';
 import { planDevices } from '../../oci/spec/devices.js';
-import {
-  bindMounts,
-  defaultMounts,
-  rootfsPropagation,
-  sandboxMounts,
-  type SandboxFiles,
-} from '../../oci/spec/mounts.js';
+import { containerMounts, rootfsPropagation, type SandboxFiles } from '../../oci/spec/mounts.js';
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../../oci/spec/paths.js';
 import { inheritedRlimits } from '../../oci/spec/rlimits.js';
@@ -39,17 +33,15 @@ export function containerSpec(input: SpecInput): OciSpec {
   const { config } = input.record;
   const { security } = config;
   const { privileged } = security;
-  const hostNetwork = input.sandbox.netnsPath === undefined;
   const devices = planDevices(config.devices, privileged);
   return {
     ociVersion: '1.0.2',
     process: containerProcess(input),
     root: { path: input.rootfs, readonly: security.readonlyRootfs },
-    mounts: [
-      ...defaultMounts({ privileged, hostNetwork }),
-      ...sandboxMounts(input.files, config.mounts, security.readonlyRootfs),
-      ...bindMounts(config.mounts),
-    ],
+    mounts: containerMounts({
+      ...{ files: input.files, own: config.mounts, privileged },
+      readonlyRoot: security.readonlyRootfs,
+    }),
     annotations: config.annotations,
     linux: {
       namespaces: containerNamespaces(input),

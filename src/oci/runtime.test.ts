@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { Semaphore } from '../base/semaphore.js';
+import { identify } from '../base/sys/process.js';
+import { identityOf, rejection, until, useScratch } from '../base/testing.js';
+import { cgroupDirsOf } from './cgroup.js';
+import { lastLogMessage } from './runtime.js';
+import { makeBundle, makeRootfs, minimalSpec, ownCgroupParent, ownRuntime } from './testing.js';
+
+const scratch = useScratch('runtime');
+
+async function prepare(id: string, more: Parameters<typeof minimalSpec>[2] = {}) {
+  const cgroup = `${ownCgroupParent(scratch)}/${id}`;
+  const runtime = ownRuntime(scratch);
+  const rootfs = await makeRootfs(scratch.path('rootfs'));
+  const bundle = await makeBundle(scratch, id, minimalSpec(rootfs, cgroup, more));
+  return { runtime, rootfs, bundle, cgroup };
+}
+
+const initOf = async (bundle: string) => identityOf(Number(await readFile(`${bundle}/pid`, 'utf8')));
+
+describe('a container', () => {
+  it('is created, started and deleted, and nothing is left', async () => {
+    const script = 'echo started > /tmp/file; readlink /proc/self/fd/1 2>/dev/null; exec sleep 60';
+    const { runtime, rootfs, bundle, cgroup } = await prepare('one', { process: { args: ['sh', '-c', script] } });
+    await runtime.create('one', bundle);
+    const init = await initOf(bundle);
+    expect(existsSync(`${rootfs}/tmp/file`)).toBe(false);
+    expect(cgroupDirsOf(init.pid).some((dir) => dir.endsWith(cgroup))).toBe(true);
+    expect(await readdir(bundle)).toEqual(['config.json', 'pid']);
+    for (const fd of [0, 1, 2]) expect((await readdir(`/proc/${init.pid}/fd`)).includes(String(fd))).toBe(true);
+
+    await runtime.start('one');
+    await until(() => existsSync(`${rootfs}/tmp/file`));
+    const places = cgroupDirsOf(init.pid).filter((dir) => dir.endsWith(cgroup));
+
+    await runtime.delete('one');
+    await runtime.delete('one');
+    expect(identify(init.pid)).toBeUndefined();
+    expect(places.filter((dir) => existsSync(dir))).toEqual([]);
+    expect(await readdir(scratch.path('runtime'))).toEqual([]);
+  });
+
+  it('can have its limits changed', async () => {
+    const { runtime, bundle } = await prepare('one');
+    await runtime.create('one', bundle);
+    const init = await initOf(bundle);
+    await runtime.update('one', { devices: [], memory: { limit: 64 << 20 } });
+    const [dir = ''] = cgroupDirsOf(init.pid).filter((path) => existsSync(`${path}/memory.limit_in_bytes`));
+    if (dir !== '') expect(await readFile(`${dir}/memory.limit_in_bytes`, 'utf8')).toBe(`${64 << 20}\n`);
+    const error = await rejection(runtime.update('one', { devices: [], memory: { limit: 1 } }));
+    expect(error).toMatchObject({
+      code: 'internal',
+      message: expect.stringMatching(/^runtime handler "test": update "one": ./),
+    });
+  });
+});
+
+describe('what the runtime refuses', () => {
+  it.each([
+    [
+      'a command that is not there',
+      { process: { args: ['no-such-program'] } },
+      /"no-such-program": executable file not found/,
+    ],
+    ['a directory that is not absolute', { process: { cwd: 'relative' } }, /[Cc]wd/],
+    ['a sysctl without its namespace', { linux: { sysctl: { 'net.ipv4.ip_forward': '1' } } }, /net\.ipv4\.ip_forward/],
+  ])('%s is told at creation', async (_, more, message) => {
+    const { runtime, bundle } = await prepare('bad', more);
+    const error = await rejection(runtime.create('bad', bundle));
+    expect(error).toMatchObject({ code: 'internal', message: expect.stringMatching(message) });
+    expect(error.message).toMatch(/^runtime handler "test": create "bad": /);
+    await runtime.delete('bad');
+    expect(await readdir(scratch.path('runtime')).catch(() => [])).toEqual([]);
+  });
+
+  it('a root filesystem that is not there', async () => {
+    const { runtime, bundle, rootfs } = await prepare('bad');
+    await rm(rootfs, { recursive: true });
+    expect((await rejection(runtime.create('bad', bundle))).message).toContain(rootfs);
+  });
+
+  it('a configuration that is none', async () => {
+    const { runtime, bundle } = await prepare('bad');
+    await writeFile(`${bundle}/config.json`, '{');
+    expect((await rejection(runtime.create('bad', bundle))).message).toContain('unexpected EOF');
+  });
+
+  it('a container that is not there', async () => {
+    const error = await rejection(ownRuntime(scratch).start('ghost'));
+    expect(error.message).toMatch(/^runtime handler "test": start "ghost": .*does not exist/);
+  });
+});
+
+describe('a runtime', () => {
+  it('that is not there is unavailable', async () => {
+    const { bundle } = await prepare('one');
+    const runtime = ownRuntime(scratch, { path: '/no/such/runc' });
+    expect(await rejection(runtime.create('one', bundle))).toMatchObject({
+      code: 'unavailable',
+      message: 'cannot start /no/such/runc',
+    });
+    expect((await rejection(runtime.start('one'))).code).toBe('unavailable');
+  });
+
+  it('that hangs is killed at its deadline, with what it started', async () => {
+    const { bundle } = await prepare('one');
+    const path = await scratch.script('hang', `sleep 60 & echo $! > ${scratch.path('pid')}; wait`);
+    const runtime = ownRuntime(scratch, { path, timeoutMs: 300 });
+    expect(await rejection(runtime.create('one', bundle))).toMatchObject({
+      code: 'deadline-exceeded',
+      message: 'runtime handler "test": create "one": the deadline passed',
+    });
+    const pid = Number(await readFile(scratch.path('pid'), 'utf8'));
+    await until(() => identify(pid) === undefined);
+    expect((await rejection(runtime.start('one'))).code).toBe('deadline-exceeded');
+  });
+
+  it('that is killed says so', async () => {
+    const path = await scratch.script('die', 'kill -KILL $$');
+    const error = await rejection(ownRuntime(scratch, { path }).start('one'));
+    expect(error).toMatchObject({ code: 'deadline-exceeded', message: 'runtime handler "test": start one was killed' });
+  });
+
+  it('is not asked to delete what it does not have', async () => {
+    const path = await scratch.script('never', `touch ${scratch.path('asked')}; exit 1`);
+    await ownRuntime(scratch, { path }).delete('one');
+    expect(existsSync(scratch.path('asked'))).toBe(false);
+  });
+
+  it('makes as many containers at a time as it may', async () => {
+    const { bundle } = await prepare('one');
+    const body = `n=$(ls ${scratch.root} | grep -c inside); echo $n >> ${scratch.path('seen')}
+      touch ${scratch.path('inside-$$')}; sleep 0.1; rm ${scratch.path('inside-$$')}`;
+    const runtime = ownRuntime(scratch, { path: await scratch.script('count', body), creates: new Semaphore(2) });
+    await Promise.all(['a', 'b', 'c', 'd', 'e'].map((id) => runtime.create(id, bundle)));
+    const seen = (await readFile(scratch.path('seen'), 'utf8')).trim().split('\n').map(Number);
+    expect(seen).toHaveLength(5);
+    expect(Math.max(...seen)).toBeLessThan(2);
+  });
+
+  it('is told of systemd', () => {
+    expect(ownRuntime(scratch).globalArgs).toEqual([`--root=${scratch.path('runtime')}`]);
+    expect(ownRuntime(scratch, { cgroupDriver: 'systemd' }).globalArgs).toContain('--systemd-cgroup');
+  });
+});
+
+describe('lastLogMessage', () => {
+  it.each([
+    [undefined, 'no message'],
+    ['', 'no message'],
+    ['plain text', 'plain text'],
+    ['{"level":"error","msg":"why"}', 'why'],
+    ['{"level":"error","msg":"first"}\n{"level":"error","msg":"last"}\n', 'last'],
+    ['{"level":"error","msg":"why"}\n{"level":"info","msg":"later"}\n', 'why'],
+    ['{"level":"info","msg":"only"}', 'only'],
+    ['{"level":"error"}', '{"level":"error"}'],
+    ['{"level":"error","msg":"cut', '{"level":"error","msg":"cut'],
+  ])('of %j is %s', (log, message) => {
+    expect(lastLogMessage(log)).toBe(message);
+  });
+});
