@@ -27,6 +27,29 @@ describe('UndoStack', () => {
     expect(seen).toHaveLength(2);
   });
 
+  it('keeps a step that waits for all later ones while one of them fails', async () => {
+    const stack = new UndoStack();
+    const seen: string[] = [];
+    let broken = true;
+    stack.push('name', () => void seen.push('name'));
+    stack.push('record', () => void seen.push('record'), { afterAll: true });
+    stack.push('mount', () => {
+      if (broken) throw internal('busy');
+      seen.push('mount');
+    });
+    const retries = new UndoRetries(logger);
+    const left = await stack.unwind(logger);
+    expect([seen, left.map(({ name }) => name)]).toEqual([['name'], ['mount', 'record']]);
+    retries.add(left);
+    retries.add([{ name: 'of another', run: () => Promise.reject(internal('busy')) }]);
+    await retries.retry();
+    expect(retries.waiting).toEqual(['mount', 'record', 'of another']);
+    broken = false;
+    await retries.retry();
+    expect([seen, retries.waiting]).toEqual([['name', 'mount', 'record'], ['of another']]);
+    retries.stop();
+  });
+
   it('forgets its steps on commit', async () => {
     const stack = new UndoStack();
     let ran = false;

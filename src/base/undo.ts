@@ -5,6 +5,8 @@ import type { Logger } from './log.js';
 export interface UndoStep {
   readonly name: string;
   readonly run: () => Promise<void> | void;
+  /** Waits for the steps that were pushed after it: a record must not go before what it tells of. */
+  readonly afterAll?: boolean;
 }
 
 /**
@@ -14,8 +16,8 @@ export interface UndoStep {
 export class UndoStack {
   #steps: UndoStep[] = [];
 
-  push(name: string, run: () => Promise<void> | void): void {
-    this.#steps.push({ name, run });
+  push(name: string, run: UndoStep['run'], options: { readonly afterAll?: boolean } = {}): void {
+    this.#steps.push({ name, run, ...options });
   }
 
   /** Forgets all steps: the operation succeeded. */
@@ -23,24 +25,34 @@ export class UndoStack {
     this.#steps = [];
   }
 
-  /** Runs all steps and returns the ones that failed. */
-  async unwind(logger: Logger): Promise<UndoStep[]> {
-    const failed: UndoStep[] = [];
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      try {
-        await step.run();
-      } catch (error) {
-        logger.warn({ step: step.name, error: describeError(error) }, 'undo step failed');
-        failed.push(step);
-      }
-    }
-    return failed;
+  /** Runs all steps and returns the ones that failed, or could not be run for that. */
+  unwind(logger: Logger): Promise<UndoStep[]> {
+    const steps = this.#steps.reverse();
+    this.#steps = [];
+    return runSteps(steps, logger);
   }
+}
+
+async function runSteps(steps: readonly UndoStep[], logger: Logger): Promise<UndoStep[]> {
+  const left: UndoStep[] = [];
+  for (const step of steps) {
+    if (step.afterAll && left.length > 0) {
+      left.push(step);
+      continue;
+    }
+    try {
+      await step.run();
+    } catch (error) {
+      logger.warn({ step: step.name, error: describeError(error) }, 'undo step failed');
+      left.push(step);
+    }
+  }
+  return left;
 }
 
 /** What could not be undone, tried again at an interval until it works. */
 export class UndoRetries {
-  #waiting: UndoStep[] = [];
+  #waiting: (readonly UndoStep[])[] = [];
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   readonly #logger: Logger;
@@ -51,23 +63,23 @@ export class UndoRetries {
     this.#intervalMs = intervalMs;
   }
 
+  /** Takes what one operation left, in the order to try it in. */
   add(steps: readonly UndoStep[]): void {
-    this.#waiting.push(...steps);
-    if (this.#waiting.length > 0) this.#schedule();
+    if (steps.length === 0) return;
+    this.#waiting.push(steps);
+    this.#schedule();
   }
 
   /** Names of the steps that still wait, for `Status` and tests. */
   get waiting(): readonly string[] {
-    return this.#waiting.map((step) => step.name);
+    return this.#waiting.flat().map((step) => step.name);
   }
 
   /** Tries every waiting step once, in the order in which they failed. */
   async retry(): Promise<void> {
-    const steps = this.#waiting;
+    const waiting = this.#waiting;
     this.#waiting = [];
-    const stack = new UndoStack();
-    for (const step of steps.reverse()) stack.push(step.name, step.run);
-    this.add(await stack.unwind(this.#logger));
+    for (const steps of waiting) this.add(await runSteps(steps, this.#logger));
   }
 
   /** No more attempts but those that {@link retry} makes. */
