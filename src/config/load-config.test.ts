@@ -53,6 +53,7 @@ describe('loadConfig', () => {
     expect(config.image).toEqual({
       pauseImage: '',
       hostsDirs: ['/etc/gantry/certs.d'],
+      certsDirs: ['/etc/containers/certs.d', '/etc/docker/certs.d'],
       registriesConf: '/etc/containers/registries.conf',
       authFile: '',
       maxParallelLayers: 3,

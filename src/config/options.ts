@@ -130,13 +130,20 @@ export const OPTIONS = [
       'Directories with one subdirectory for each registry, which holds its hosts.toml (mirrors, CA, client certificates) as containerd has it. The first that knows the registry counts.',
   },
   {
+    key: 'image.certs_dirs',
+    type: 'paths',
+    default: ['/etc/containers/certs.d', '/etc/docker/certs.d'],
+    description:
+      'Directories with one subdirectory for each registry, which holds certificates: *.crt of authorities, *.cert and *.key of clients. For registries without a hosts.toml.',
+  },
+  {
     key: 'image.registries_conf',
     type: 'path',
     optional: true,
     default: '/etc/containers/registries.conf',
     exists: 'file-if-set',
     description:
-      'Mirrors and blocked registries in the format of containers-registries.conf(5). Read if it exists; where it is set here it must exist. Empty: none.',
+      'Mirrors, blocked registries and where short names are looked for, in the format of containers-registries.conf(5), with drop-ins in <file>.d. A registry with a hosts.toml is looked up there instead. Read if it exists; where it is set here it must exist. Empty: none.',
   },
   {
     key: 'image.auth_file',

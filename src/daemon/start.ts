@@ -66,6 +66,8 @@ function openImages({ root, image }: Config, logger: Logger): Promise<ImageServi
   return ImageService.open({
     root,
     hostsDirs: image.hostsDirs,
+    certsDirs: image.certsDirs,
+    ...(image.registriesConf === '' ? {} : { registriesConf: image.registriesConf }),
     ...(image.authFile === '' ? {} : { authFile: image.authFile }),
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,

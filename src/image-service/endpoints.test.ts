@@ -156,3 +156,19 @@ describe('credentials', () => {
     expect((await house.service.pull('raw.test/y')).id).toBe(hello.id);
   });
 });
+
+describe('short names', () => {
+  it('are pulled from the first search registry that has them, and found by the short name again', async () => {
+    await registry.push('lib/hello', 'v1', hello);
+    const registriesConf = join(house.root, 'registries.conf');
+    writeFileSync(registriesConf, 'unqualified-search-registries = ["none.test", "example.test"]\n');
+    house.hosts('none.test', `server = "http://${registry.address}/none"\n`);
+    await house.open({ registriesConf });
+    const image = await house.service.pull('lib/hello:v1');
+    expect(image.repoTags).toEqual(['example.test/lib/hello:v1']);
+    expect(house.service.resolve('lib/hello:v1').id).toBe(hello.id);
+    expect((await house.failure('lib/nothing:v1')).message).toMatch(
+      /none.test\/lib\/nothing.*example.test\/lib\/nothing/,
+    );
+  });
+});

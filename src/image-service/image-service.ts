@@ -15,6 +15,7 @@ import { UnpackPool } from './layers/unpack-pool.js';
 import { pullImage, type PullContext, type PullOptions } from './pull.js';
 import { HttpPool } from './registry/http.js';
 import { formatReference, parseReference } from './registry/reference.js';
+import { Registries } from './registry/registries.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
 
 export interface ImageServiceOptions {
@@ -22,6 +23,10 @@ export interface ImageServiceOptions {
   readonly root: string;
   /** Directories with a `hosts.toml` a registry. */
   readonly hostsDirs: readonly string[];
+  /** Directories with certificates a registry's host, as Docker and containers have them. */
+  readonly certsDirs?: readonly string[];
+  /** The path of registries.conf, which need not exist. */
+  readonly registriesConf?: string;
   /** Credentials for registries, in the form of Docker's config.json. */
   readonly authFile?: string;
   readonly maxParallelLayers: number;
@@ -78,8 +83,9 @@ export class ImageService implements ImageRootfs {
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
     const http = new HttpPool({ connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs });
     const flights = new Flights<ImageContent>();
-    const { hostsDirs, authFile } = options;
-    const context = { images, layers, pool, http, flights, hostsDirs, authFile, logger };
+    const registries = new Registries(options);
+    await registries.refresh();
+    const context = { images, layers, pool, http, flights, registries, authFile: options.authFile, logger };
     return new ImageService({ context, directory, pinned: pinnedNames(options) });
   }
 
@@ -89,7 +95,12 @@ export class ImageService implements ImageRootfs {
   }
 
   resolve(image: string): ImageRecord {
-    return this.#parts.context.images.resolve(image);
+    const { images, registries } = this.#parts.context;
+    const names = registries.localNames(image);
+    const found = images
+      .list()
+      .find(({ repoTags, repoDigests }) => names.some((name) => repoTags.includes(name) || repoDigests.includes(name)));
+    return found ?? images.resolve(names.at(-1) ?? image);
   }
 
   /** {@link resolve}, where an image that is not there is no error. */

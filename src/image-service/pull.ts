@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../base/abort.js';
 import { dataLoss, unavailable, wrapError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Flights } from './flights.js';
@@ -9,12 +10,12 @@ import { readLimited } from './registry/body.js';
 import type { CredentialSources } from './registry/credentials-for.js';
 import type { AuthConfig } from './registry/credentials.js';
 import { digestOf } from './registry/digest.js';
-import { firstOf } from './registry/first-of.js';
-import { endpointsFor } from './registry/hosts.js';
+import { allFailed, firstOf } from './registry/first-of.js';
 import type { HttpPool } from './registry/http.js';
 import { parseManifest, type Descriptor, type Manifest } from './registry/manifest.js';
 import { choosePlatform } from './registry/platform.js';
-import { formatReference, nameOf, parseReference } from './registry/reference.js';
+import { formatReference, nameOf, type Reference } from './registry/reference.js';
+import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { ImageRecord } from './types.js';
 
@@ -24,7 +25,7 @@ export interface PullContext {
   readonly http: HttpPool;
   /** Pulls under way, by the digest of what was asked for. */
   readonly flights: Flights<ImageContent>;
-  readonly hostsDirs: readonly string[];
+  readonly registries: Registries;
   readonly authFile?: string | undefined;
   readonly logger: Logger;
 }
@@ -50,13 +51,28 @@ const MAX_CONFIG = 8 << 20;
 const MAX_NESTING = 4;
 
 /**
- * Pulls an image. The registry is always asked what the reference stands for, with the caller's own credentials; only then
- * may the caller share a pull under way, or what is there already.
+ * Pulls an image. A short name is pulled from the first of the places that it may stand for that has it.
  * @throws invalid-argument for the reference; else an error that says what each endpoint answered
  */
 export async function pullImage(context: PullContext, image: string, options: PullOptions = {}): Promise<ImageRecord> {
-  const pull = await preparePull(context, image, options);
-  const { reference } = pull.sources;
+  const failures: unknown[] = [];
+  for (const reference of await context.registries.references(image)) {
+    try {
+      return await pullReference(context, reference, options);
+    } catch (error) {
+      throwIfAborted(options.signal);
+      failures.push(error);
+    }
+  }
+  throw failures.length === 1 ? failures[0] : allFailed(failures, `pull ${image}`);
+}
+
+/**
+ * Pulls an image by its whole name. The registry is always asked what the reference stands for, with the caller's own credentials; only then
+ * may the caller share a pull under way, or what is there already.
+ */
+async function pullReference(context: PullContext, reference: Reference, options: PullOptions): Promise<ImageRecord> {
+  const pull = await preparePull(context, reference, options);
   const wanted = reference.digest ?? reference.tag ?? 'latest';
   const top = await firstOf(
     pull.sessions.filter(({ endpoint }) => (reference.digest === undefined ? endpoint.resolve : endpoint.pull)),
@@ -97,12 +113,11 @@ function shareFetch(pull: Pull, top: FetchedManifest, signal: AbortSignal | unde
   return pull.flights.join(top.digest, fetch, signal);
 }
 
-async function preparePull(context: PullContext, image: string, options: PullOptions): Promise<Pull> {
-  const reference = parseReference(image);
+async function preparePull(context: PullContext, reference: Reference, options: PullOptions): Promise<Pull> {
   const { authFile: path } = context;
   const authFile = path === undefined ? undefined : await readAuthFile(path);
   const sources: CredentialSources = { reference, auth: options.auth, authFile };
-  const endpoints = await endpointsFor(reference.registry, context.hostsDirs);
+  const endpoints = await context.registries.endpointsFor(reference);
   const sessions = endpoints.map(
     (endpoint) => new RegistrySession(endpoint, { http: context.http, sources, signal: options.signal }),
   );

@@ -15,7 +15,7 @@ export function credentialsFor(endpoint: Endpoint, sources: CredentialSources): 
   const { reference, auth, authFile } = sources;
   if (endpoint.role === 'mirror') {
     const { host } = new URL(endpoint.base);
-    return authFile?.find(registryOfAddress(host), reference.repository) ?? ANONYMOUS;
+    return authFile?.find(registryOfAddress(host), endpoint.path ?? reference.repository) ?? ANONYMOUS;
   }
   const meant = auth?.serverAddress ? registryOfAddress(auth.serverAddress) : reference.registry;
   const own = auth === undefined || meant !== reference.registry ? ANONYMOUS : readAuthConfig(auth);

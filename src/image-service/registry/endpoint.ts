@@ -19,7 +19,16 @@ export interface Endpoint {
   readonly tls: TlsSettings;
   /** Sent with every request to this server, and to no other. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How long to wait for a connection, where it is not the usual time. */
+  readonly dialTimeoutMs?: number;
+  /** The image's path on this server, where its own name does not say it. */
+  readonly path?: string;
+  /** Where this server comes from, for people: the file that names it. */
+  readonly why: string;
 }
+
+/** What no file names is where the image's name says. */
+const BY_NAME = "the image's name";
 
 export const DEFAULT_TLS: TlsSettings = { skipVerify: false, ca: [], client: [] };
 
@@ -30,5 +39,5 @@ export function hostOf(registry: string): string {
 
 export function upstreamOf(registry: string): Endpoint {
   const base = `https://${hostOf(registry)}/v2`;
-  return { base, role: 'upstream', resolve: true, pull: true, tls: DEFAULT_TLS, headers: {} };
+  return { base, role: 'upstream', resolve: true, pull: true, tls: DEFAULT_TLS, headers: {}, why: BY_NAME };
 }

@@ -40,8 +40,9 @@ function reachableFirst(sessions: readonly RegistrySession[]): RegistrySession[]
 }
 
 /** One error for the failures of all endpoints, with the code of the most telling one. */
-function allFailed(failures: readonly unknown[], what: string): GantryError {
-  if (failures.length === 0) return failedPrecondition(`${what}: no endpoint may be asked, see its hosts.toml`);
+export function allFailed(failures: readonly unknown[], what: string): GantryError {
+  if (failures.length === 0)
+    return failedPrecondition(`${what}: no endpoint may be asked, see its hosts.toml or registries.conf`);
   const codes = failures.map((failure) => codeOf(failure) ?? 'internal');
   const code = TELLING.find((telling) => codes.includes(telling)) ?? codes[0] ?? 'internal';
   const messages = [...new Set(failures.map(describeError))];

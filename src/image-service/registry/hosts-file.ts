@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-import { parse } from 'smol-toml';
-
 import { failedPrecondition } from '../../base/errors.js';
 import { hostOf, type Endpoint, type TlsSettings } from './endpoint.js';
-import { isObject, type JsonObject } from './json.js';
+import { isObject } from './json.js';
+import { parseToml, Section } from './toml-section.js';
 
 export interface HostsFile {
   readonly text: string;
@@ -15,58 +14,6 @@ export interface HostsFile {
 
 const HOST_KEYS = ['capabilities', 'ca', 'client', 'skip_verify', 'override_path', 'header', 'dial_timeout'];
 const CAPABILITIES = ['pull', 'resolve', 'push'];
-
-/** Where in a file something is wrong; becomes the error's message. */
-class Section {
-  readonly #table: JsonObject;
-  readonly #where: string;
-  readonly file: string;
-
-  constructor(table: JsonObject, file: string, where: string) {
-    this.#table = table;
-    this.file = file;
-    this.#where = where;
-  }
-
-  /** Unknown keys are errors: a misspelt `ca` would otherwise show as a broken network. */
-  allow(keys: readonly string[]): void {
-    const unknown = Object.keys(this.#table).find((key) => !keys.includes(key));
-    if (unknown !== undefined) throw this.error(unknown, 'is not known');
-  }
-
-  has(key: string): boolean {
-    return this.#table[key] !== undefined;
-  }
-
-  string(key: string): string | undefined {
-    const value = this.#table[key];
-    if (value === undefined || typeof value === 'string') return value;
-    throw this.error(key, 'must be a string');
-  }
-
-  flag(key: string): boolean {
-    const value = this.#table[key] ?? false;
-    if (typeof value === 'boolean') return value;
-    throw this.error(key, 'must be true or false');
-  }
-
-  /** One value or a list of values. */
-  list(key: string): unknown[] {
-    const value = this.#table[key];
-    if (value === undefined) return [];
-    return Array.isArray(value) ? value : [value];
-  }
-
-  table(key: string): JsonObject {
-    const value = this.#table[key] ?? {};
-    if (isObject(value)) return value;
-    throw this.error(key, 'must be a table');
-  }
-
-  error(key: string, why: string): Error {
-    return failedPrecondition(`${this.file}: ${this.#where}${key} ${why}`);
-  }
-}
 
 /**
  * Reads a `hosts.toml`: the mirrors in the file's order, then the server.
@@ -95,14 +42,6 @@ function isRegistry(endpoint: Endpoint, registry: string): boolean {
   return host === own;
 }
 
-function parseToml(text: string, file: string): JsonObject {
-  try {
-    return parse(text);
-  } catch (error) {
-    throw failedPrecondition(`${file} is not valid TOML`, error);
-  }
-}
-
 async function readEndpoint(section: Section, url: string, role: Endpoint['role']): Promise<Endpoint> {
   const capabilities = readCapabilities(section);
   return {
@@ -112,6 +51,8 @@ async function readEndpoint(section: Section, url: string, role: Endpoint['role'
     pull: capabilities.includes('pull'),
     tls: await readTls(section),
     headers: readHeaders(section),
+    ...readDialTimeout(section),
+    why: section.file,
   };
 }
 
@@ -155,6 +96,18 @@ async function readPem(section: Section, key: string, file: unknown): Promise<st
   } catch (error) {
     throw failedPrecondition(`${section.file}: ${key} ${path} cannot be read`, error);
   }
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A duration as Go writes it: `500ms`, `1m30s`. */
+function readDialTimeout(section: Section): { dialTimeoutMs?: number } {
+  const text = section.string('dial_timeout');
+  if (text === undefined) return {};
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) throw section.error('dial_timeout', 'is no duration like "5s"');
+  const parts = [...text.matchAll(/([\d.]+)([a-z]+)/g)];
+  const ms = parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNITS[unit] ?? 0), 0);
+  return ms > 0 ? { dialTimeoutMs: Math.ceil(ms) } : {};
 }
 
 function readHeaders(section: Section): Record<string, string> {

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { codeOf, describeError } from '../../base/errors.js';
-import { endpointsFor } from './hosts.js';
+import { silentLogger } from '../../base/log.js';
+import type { Endpoint } from './endpoint.js';
+import { parseReference } from './reference.js';
+import { Registries } from './registries.js';
 
 let dir: string;
 
@@ -18,10 +21,12 @@ const write = (name: string, toml: string): void => {
   mkdirSync(join(dir, name), { recursive: true });
   writeFileSync(join(dir, name, 'hosts.toml'), toml);
 };
+const endpointsFor = (registry: string, hostsDirs: readonly string[]): Promise<Endpoint[]> =>
+  new Registries({ hostsDirs, logger: silentLogger() }).endpointsFor(parseReference(`${registry}/x`));
 const bases = async (registry: string, dirs = [dir]): Promise<string[]> =>
   (await endpointsFor(registry, dirs)).map(({ base }) => base);
 
-describe('endpointsFor', () => {
+describe('hosts.toml', () => {
   it('without a file is the registry itself', async () => {
     expect(await bases('docker.io')).toEqual(['https://registry-1.docker.io/v2']);
     expect(await bases('localhost:5000', ['/nonexistent', dir])).toEqual(['https://localhost:5000/v2']);
@@ -57,7 +62,7 @@ describe('endpointsFor', () => {
   it('reads all keys of a host', async () => {
     write(
       'r.test',
-      '[host."https://m/path/"]\ncapabilities = ["pull"]\nskip_verify = true\noverride_path = true\nca = "ca.pem"\nclient = [["c.pem", "k.pem"], "both.pem"]\n[host."https://m/path/".header]\nX-Key = ["a", "b"]\n',
+      '[host."https://m/path/"]\ncapabilities = ["pull"]\ndial_timeout = "1m0.5s"\nskip_verify = true\noverride_path = true\nca = "ca.pem"\nclient = [["c.pem", "k.pem"], "both.pem"]\n[host."https://m/path/".header]\nX-Key = ["a", "b"]\n',
     );
     for (const name of ['ca', 'c', 'k', 'both']) writeFileSync(join(dir, 'r.test', `${name}.pem`), name);
     const [mirror, server] = await endpointsFor('r.test', [dir]);
@@ -67,6 +72,8 @@ describe('endpointsFor', () => {
       resolve: false,
       pull: true,
       headers: { 'x-key': 'a, b' },
+      dialTimeoutMs: 60_500,
+      why: join(dir, 'r.test', 'hosts.toml'),
       tls: {
         skipVerify: true,
         ca: ['ca'],
@@ -100,6 +107,7 @@ describe('endpointsFor', () => {
     ['[host]\n"https://m" = 1', /must be a table/],
     ['host = 1', /host must be a table/],
     ['ca = "missing.pem"', /ca .*missing.pem cannot be read/],
+    ['dial_timeout = "soon"', /dial_timeout is no duration/],
     ['ca = 7', /ca must name files/],
     ['[header]\nx = 1', /header.x must be strings/],
   ])('refuses %j and names the file', async (toml, message) => {

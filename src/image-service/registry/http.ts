@@ -68,7 +68,7 @@ export class HttpPool {
   }
 
   async #sendOnce(endpoint: Endpoint, { url, signal, ...rest }: HttpRequest, attempt = 1): Promise<HttpAnswer> {
-    const dispatcher = this.#agentFor(endpoint.tls);
+    const dispatcher = this.#agentFor(endpoint);
     try {
       const answer = await request(url, { ...rest, dispatcher, ...(signal === undefined ? {} : { signal }) });
       // A body that nobody listens to yet must not bring the process down when its connection breaks.
@@ -82,8 +82,8 @@ export class HttpPool {
     }
   }
 
-  #agentFor(tls: TlsSettings): Agent {
-    const key = JSON.stringify(tls);
+  #agentFor({ tls, dialTimeoutMs }: Endpoint): Agent {
+    const key = JSON.stringify([tls, dialTimeoutMs]);
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#agents;
@@ -91,16 +91,16 @@ export class HttpPool {
       this.#agents.delete(oldest[0]);
       void oldest[1].close();
     }
-    const agent = this.#makeAgent(tls);
+    const agent = this.#makeAgent(tls, dialTimeoutMs);
     this.#agents.set(key, agent);
     return agent;
   }
 
-  #makeAgent(tls: TlsSettings): Agent {
+  #makeAgent(tls: TlsSettings, dialTimeoutMs?: number): Agent {
     const { connectMs, headersMs, stallMs } = this.#timeouts;
     let context: ReturnType<typeof secureContext> | undefined;
     const connect = {
-      timeout: connectMs,
+      timeout: dialTimeoutMs ?? connectMs,
       rejectUnauthorized: !tls.skipVerify,
       // Read at the first TLS connection only: plain registries need none.
       get secureContext() {

@@ -12,7 +12,7 @@ export interface Reference {
 }
 
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-const HOST =
+export const HOST =
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const MAX_NAME = 255;
@@ -55,13 +55,23 @@ function split(text: string): { name: string; tag?: string; digest?: string } {
   };
 }
 
+/** True for a valid reference that names no registry. */
+export function isShortName(text: string): boolean {
+  return hostIn(split(text).name) === undefined;
+}
+
 /** The first component is a registry if it could not be part of a repository's name on Docker Hub. */
-function locate(name: string): { registry: string; repository: string } {
+function hostIn(name: string): string | undefined {
   const slash = name.indexOf('/');
   const first = slash < 0 ? '' : name.slice(0, slash);
   const isHost = /[.:[]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
-  const registry = !isHost || first === 'index.docker.io' ? 'docker.io' : first;
-  const rest = isHost ? name.slice(slash + 1) : name;
+  return isHost ? first : undefined;
+}
+
+function locate(name: string): { registry: string; repository: string } {
+  const first = hostIn(name);
+  const registry = first === undefined || first === 'index.docker.io' ? 'docker.io' : first;
+  const rest = first === undefined ? name : name.slice(first.length + 1);
   return { registry, repository: registry === 'docker.io' && !rest.includes('/') ? `library/${rest}` : rest };
 }
 

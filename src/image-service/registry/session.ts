@@ -98,11 +98,16 @@ export class RegistrySession {
     throw await refusal(second, this.endpoint, path);
   }
 
-  /** Mirrors are told by `ns` which registry is meant, as containerd does. */
+  get #repository(): string {
+    return this.endpoint.path ?? this.#options.sources.reference.repository;
+  }
+
+  /** Mirrors are told by `ns` which registry is meant, as containerd does, unless their path says it. */
   #url(path: string): string {
     const { reference } = this.#options.sources;
-    const url = new URL(`${this.endpoint.base}/${reference.repository}/${path}`);
-    if (this.endpoint.role === 'mirror') url.searchParams.set('ns', reference.registry);
+    const url = new URL(`${this.endpoint.base}/${this.#repository}/${path}`);
+    if (this.endpoint.role === 'mirror' && this.endpoint.path === undefined)
+      url.searchParams.set('ns', reference.registry);
     return url.href;
   }
 
@@ -121,7 +126,7 @@ export class RegistrySession {
     const challenges = parseChallenges(answer.headers['www-authenticate']);
     const challenge = challenges.find(({ scheme }) => scheme === 'bearer');
     if (challenge !== undefined) {
-      const scope = `repository:${sources.reference.repository}:pull`;
+      const scope = `repository:${this.#repository}:pull`;
       return `Bearer ${await fetchToken(http, { endpoint: this.endpoint, challenge, credentials, scope, signal })}`;
     }
     const basic = challenges.some(({ scheme }) => scheme === 'basic');

@@ -1,0 +1,49 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { errnoOf, failedPrecondition } from '../../base/errors.js';
+import type { TlsSettings } from './endpoint.js';
+
+type Certificates = Pick<TlsSettings, 'ca' | 'client'>;
+
+/**
+ * The certificates for a host in the first directory that has some (containers-certs.d(5)): `<host>/*.crt` are
+ * authorities, `*.cert` with `*.key` of the same name are the client's.
+ * @throws failed-precondition naming a file that cannot be read, or half a pair
+ */
+export async function readCertsDir(host: string, directories: readonly string[]): Promise<Certificates | undefined> {
+  for (const directory of directories.map((parent) => join(parent, host))) {
+    const names = await list(directory);
+    if (names.some((name) => /\.(?:crt|cert|key)$/.test(name))) return readAll(directory, names);
+  }
+  return undefined;
+}
+
+async function readAll(directory: string, names: readonly string[]): Promise<Certificates> {
+  const stems = (suffix: string): string[] =>
+    names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length));
+  const [certs, keys] = [stems('.cert'), stems('.key')];
+  const alone = [...certs, ...keys].find((stem) => !certs.includes(stem) || !keys.includes(stem));
+  if (alone !== undefined)
+    throw failedPrecondition(`${join(directory, alone)} needs both .cert and .key; authorities end with .crt`);
+  const read = (name: string): Promise<string> => readPem(join(directory, name));
+  const client = certs.map(async (stem) => ({ cert: await read(`${stem}.cert`), key: await read(`${stem}.key`) }));
+  return { ca: await Promise.all(stems('.crt').map((stem) => read(`${stem}.crt`))), client: await Promise.all(client) };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw failedPrecondition(`certificate ${path} cannot be read`, error);
+  }
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).toSorted();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
+    throw failedPrecondition(`${directory} cannot be read`, error);
+  }
+}

@@ -1,0 +1,155 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { errnoOf, failedPrecondition } from '../../base/errors.js';
+import { readIfExists } from '../../base/files.js';
+import { HOST } from './reference.js';
+import { parseToml, Section } from './toml-section.js';
+
+/** What containers-registries.conf(5) says of the images below a prefix. */
+export interface RegistryRule {
+  /** `host[:port][/path]`, or `*.domain`. */
+  readonly prefix: string;
+  /** What stands in the prefix's place when pulling. */
+  readonly location: string;
+  /** Plain HTTP and unverified certificates are allowed. */
+  readonly insecure: boolean;
+  readonly blocked: boolean;
+  readonly mirrors: readonly MirrorRule[];
+  readonly file: string;
+}
+
+export interface MirrorRule {
+  readonly location: string;
+  readonly insecure: boolean;
+  /** The references that it may be asked for. */
+  readonly pulls: 'all' | 'digest-only' | 'tag-only';
+}
+
+export interface RegistriesConf {
+  readonly rules: readonly RegistryRule[];
+  /** Where images without a registry in their name are looked for, in order; empty: Docker Hub. */
+  readonly search: readonly string[];
+  /** Whether several places may be searched without asking somebody. */
+  readonly shortNames: 'permissive' | 'enforcing' | 'disabled';
+  /** Complete names of short ones, without tag. */
+  readonly aliases: ReadonlyMap<string, string>;
+}
+
+type Part = Partial<Omit<RegistriesConf, 'rules' | 'aliases'>> & Pick<RegistriesConf, 'rules' | 'aliases'>;
+
+const RULE_KEYS = ['prefix', 'location', 'insecure', 'blocked', 'mirror-by-digest-only', 'mirror'];
+const PULLS = ['all', 'digest-only', 'tag-only'] as const;
+const SHORT_NAMES = ['permissive', 'enforcing', 'disabled'] as const;
+
+/**
+ * Reads the file and then `<file>.d/*.conf` in the order of their names: a later file replaces the tables of the same
+ * prefix, the aliases of the same name and the other keys that it has.
+ * @throws failed-precondition naming the file and the key
+ */
+export async function readRegistriesConf(path: string): Promise<RegistriesConf> {
+  const rules = new Map<string, RegistryRule>();
+  const aliases = new Map<string, string>();
+  let rest: Partial<RegistriesConf> = {};
+  for (const file of [path, ...(await dropIns(`${path}.d`))]) {
+    const { rules: own, aliases: names, ...others } = parseRegistriesConf((await readIfExists(file)) ?? '', file);
+    for (const rule of own) rules.set(rule.prefix, rule);
+    for (const [name, value] of names) aliases.set(name, value);
+    rest = { ...rest, ...others };
+  }
+  return { search: [], shortNames: 'permissive', ...rest, rules: [...rules.values()], aliases };
+}
+
+async function dropIns(directory: string): Promise<string[]> {
+  try {
+    const names = await readdir(directory);
+    return names
+      .filter((name) => name.endsWith('.conf'))
+      .toSorted()
+      .map((name) => join(directory, name));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw failedPrecondition(`${directory} cannot be read`, error);
+  }
+}
+
+/** Other programs read this file too, and newer ones: keys that are not ours are theirs. */
+export function parseRegistriesConf(text: string, file: string): Part {
+  const top = new Section(parseToml(text, file), file, '');
+  if (top.has('registries')) throw top.error('registries', 'is the old format, version 1: use [[registry]] tables');
+  const search = top.strings('unqualified-search-registries');
+  const wrong = search?.find((registry) => !HOST.test(registry));
+  if (wrong !== undefined)
+    throw top.error('unqualified-search-registries', `has ${JSON.stringify(wrong)}, no registry`);
+  const shortNames = choice(top, 'short-name-mode', SHORT_NAMES);
+  return {
+    rules: top.sections('registry').map(readRule),
+    aliases: readAliases(top),
+    ...(search === undefined ? {} : { search }),
+    ...(shortNames === undefined ? {} : { shortNames }),
+  };
+}
+
+function readRule(section: Section): RegistryRule {
+  section.allow(RULE_KEYS);
+  const location = section.string('location') ?? '';
+  const prefix = section.string('prefix') || location;
+  if (!isPlace(prefix.replace(/^\*\./, ''))) throw section.error('prefix', `${JSON.stringify(prefix)} is no registry`);
+  if (prefix.startsWith('*.') && prefix.includes('/')) throw section.error('prefix', 'with *. must have no path');
+  if (location !== '') checkLocation(section, location);
+  const digestOnly = section.flag('mirror-by-digest-only');
+  return {
+    prefix,
+    location: location === '' && !prefix.startsWith('*.') ? prefix : location,
+    insecure: section.flag('insecure'),
+    blocked: section.flag('blocked'),
+    mirrors: section.sections('mirror').map((mirror) => readMirror(mirror, digestOnly)),
+    file: section.file,
+  };
+}
+
+function readMirror(section: Section, digestOnly: boolean): MirrorRule {
+  section.allow(['location', 'insecure', 'pull-from-mirror']);
+  const location = section.string('location') ?? '';
+  checkLocation(section, location);
+  const own = choice(section, 'pull-from-mirror', PULLS);
+  if (digestOnly && own !== undefined)
+    throw section.error('pull-from-mirror', 'cannot stand beside mirror-by-digest-only');
+  return { location, insecure: section.flag('insecure'), pulls: own ?? (digestOnly ? 'digest-only' : 'all') };
+}
+
+function checkLocation(section: Section, location: string): void {
+  if (!isPlace(location)) throw section.error('location', `${JSON.stringify(location)} is not host[:port][/path]`);
+}
+
+/** `host[:port][/path]`, without a scheme. */
+function isPlace(text: string): boolean {
+  const [host = '', ...path] = text.split('/');
+  return HOST.test(host) && path.every((component) => /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/.test(component));
+}
+
+function choice<const T extends string>(section: Section, key: string, choices: readonly T[]): T | undefined {
+  const value = section.string(key) || undefined;
+  const known = choices.find((item) => item === value);
+  if (value !== undefined && known === undefined) throw section.error(key, `must be one of ${choices.join(', ')}`);
+  return known;
+}
+
+function readAliases(top: Section): Map<string, string> {
+  const entries = Object.entries(top.table('aliases')).map(([name, value]): [string, string] => {
+    if (typeof value !== 'string') throw top.error(`aliases.${JSON.stringify(name)}`, 'must be a string');
+    return [name, value];
+  });
+  return new Map(entries);
+}
+
+/** The rule with the longest prefix that the name (`registry/repository`) is below. */
+export function ruleFor(rules: readonly RegistryRule[], name: string): RegistryRule | undefined {
+  const matching = rules.filter(({ prefix }) => matches(prefix, name));
+  return matching.toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+}
+
+function matches(prefix: string, name: string): boolean {
+  const [host = ''] = name.split('/');
+  return prefix.startsWith('*.') ? host.endsWith(prefix.slice(1)) : name === prefix || name.startsWith(`${prefix}/`);
+}
