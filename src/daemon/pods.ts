@@ -8,7 +8,8 @@ import type { Config } from '../config/config.js';
 import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
 import type { ImageService } from '../image-service/image-service.js';
 import { OwnCgroup } from '../oci/cgroup.js';
-import { Monitor } from '../oci/monitor.js';
+import { Monitor, type ProcessPlace } from '../oci/monitor.js';
+import { OwnScope } from '../oci/own-scope.js';
 import { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
 import type { ContainerContext } from '../runtime-service/container/context.js';
@@ -46,7 +47,7 @@ export async function openPods(parts: Parts): Promise<Pods> {
     settings: { stateDir: config.state, netnsDir: config.network.netnsDir, cgroupParent: config.runtime.cgroupParent },
   };
   const store = await openContainerStore(config.root, logger);
-  const monitorCgroup = await OwnCgroup.make(config.runtime.monitorCgroup);
+  const monitorCgroup = await monitorPlace(config);
   const containers: ContainerContext = {
     ...shared,
     store,
@@ -59,6 +60,11 @@ export async function openPods(parts: Parts): Promise<Pods> {
     stateDir: config.state,
   };
   return { sandboxes, containers, retries };
+}
+
+function monitorPlace({ cgroupDriver, runtime: { monitorCgroup } }: Config): ProcessPlace | Promise<ProcessPlace> {
+  if (detectCgroupDriver(cgroupDriver) === 'systemd') return new OwnScope(monitorCgroup);
+  return OwnCgroup.make(monitorCgroup);
 }
 
 function makeRuntimes({ runtime, cgroupDriver }: Config): Runtimes {

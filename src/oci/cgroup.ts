@@ -29,7 +29,7 @@ export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): s
 }
 
 /** The cgroup file systems of this host: one on v2, one a hierarchy on v1. */
-function hierarchies(): string[] {
+export function hierarchies(): string[] {
   if (isCgroupV2()) return [MOUNT];
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   return mounts.flatMap((line) => {

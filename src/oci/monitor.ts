@@ -10,15 +10,19 @@ import { ensureDirectory, readIfExists } from '../base/files.js';
 import { bounded, MINIMAL_ENV, start, tail } from '../base/spawn.js';
 import { killTree } from '../base/sys/kill-tree.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
-import type { OwnCgroup } from './cgroup.js';
 import { processOfPidFile } from './pid-file.js';
 import { lastLogMessage, type OciRuntime } from './runtime.js';
+
+/** Where processes are put that must live apart from the daemon. */
+export interface ProcessPlace {
+  add(pid: number): Promise<void>;
+}
 
 export interface MonitorOptions {
   /** conmon's program. */
   readonly path: string;
   /** Where conmons live: never in the daemon's cgroup, which may be killed with it, nor in a pod's. */
-  readonly cgroup: OwnCgroup;
+  readonly cgroup: ProcessPlace;
 }
 
 export interface MonitoredContainer {
