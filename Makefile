@@ -63,6 +63,7 @@ test: ## install what is missing; every check, unit and end-to-end test; ends wi
 	@rm -rf $(RESULTS)
 	@scripts/run-suites.sh check check-api test-unit test-e2e
 
+test-all: export GANTRY_E2E_FULL := 1
 test-all: ## what make test leaves out for its time, too
 	@rm -rf $(RESULTS)
 	@scripts/run-suites.sh check check-api test-unit test-node24 test-e2e

@@ -5,12 +5,17 @@ import { readSettings } from './settings.js';
 
 describe('settings of the suites', () => {
   it('are runc, cgroupfs and a common machine where the environment is silent', () => {
-    expect(readSettings({})).toEqual({ runtime: 'runc', cgroupDriver: 'cgroupfs', slowness: 1 });
+    expect(readSettings({})).toEqual({ runtime: 'runc', cgroupDriver: 'cgroupfs', slowness: 1, full: false });
   });
 
   it('come from the environment', () => {
-    const env = { GANTRY_E2E_RUNTIME: 'crun', GANTRY_E2E_CGROUP_DRIVER: 'systemd', GANTRY_E2E_SLOW: '10' };
-    expect(readSettings(env)).toEqual({ runtime: 'crun', cgroupDriver: 'systemd', slowness: 10 });
+    const env = {
+      GANTRY_E2E_RUNTIME: 'crun',
+      GANTRY_E2E_CGROUP_DRIVER: 'systemd',
+      GANTRY_E2E_SLOW: '10',
+      GANTRY_E2E_FULL: '1',
+    };
+    expect(readSettings(env)).toEqual({ runtime: 'crun', cgroupDriver: 'systemd', slowness: 10, full: true });
   });
 
   it.each([

@@ -9,6 +9,8 @@ export interface HarnessSettings {
   readonly cgroupDriver: CgroupDriver;
   /** GANTRY_E2E_SLOW: how many times longer than on a common machine everything may take. */
   readonly slowness: number;
+  /** GANTRY_E2E_FULL=1: with what `make test` leaves out for its time. */
+  readonly full: boolean;
 }
 
 const RUNTIMES: readonly string[] = ['runc', 'crun'];
@@ -22,7 +24,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (!RUNTIMES.includes(runtime)) throw unknown('GANTRY_E2E_RUNTIME', runtime, RUNTIMES);
   if (!DRIVERS.includes(cgroupDriver)) throw unknown('GANTRY_E2E_CGROUP_DRIVER', cgroupDriver, DRIVERS);
   if (!(slowness >= 1)) throw invalidArgument('GANTRY_E2E_SLOW is no number from 1 on');
-  return { runtime, cgroupDriver: cgroupDriver as CgroupDriver, slowness };
+  return { runtime, cgroupDriver: cgroupDriver as CgroupDriver, slowness, full: env['GANTRY_E2E_FULL'] === '1' };
 }
 
 function unknown(variable: string, value: string, known: readonly string[]): Error {
