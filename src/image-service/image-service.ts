@@ -13,6 +13,8 @@ import { mountLayers, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/unpack-job.js';
 import { UnpackPool } from './layers/unpack-pool.js';
 import { pullImage, type PullContext, type PullOptions } from './pull.js';
+import { Breaker } from './registry/breaker.js';
+import { DEFAULT_RETRY, type RetryPolicy } from './registry/first-of.js';
 import { HttpPool } from './registry/http.js';
 import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
@@ -35,6 +37,7 @@ export interface ImageServiceOptions {
   /** References of images that are not to be removed by kubelet's garbage collection. */
   readonly pinned: readonly string[];
   readonly limits?: UnpackLimits;
+  readonly retry?: RetryPolicy;
   readonly logger: Logger;
 }
 
@@ -85,7 +88,8 @@ export class ImageService implements ImageRootfs {
     const flights = new Flights<ImageContent>();
     const registries = new Registries(options);
     await registries.refresh();
-    const context = { images, layers, pool, http, flights, registries, authFile: options.authFile, logger };
+    const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
+    const context = { images, layers, pool, http, flights, registries, patience, authFile: options.authFile, logger };
     return new ImageService({ context, directory, pinned: pinnedNames(options) });
   }
 

@@ -31,7 +31,15 @@ export class PullHouse {
   async open(more: Partial<ImageServiceOptions> = {}): Promise<this> {
     await this.#service?.close();
     const hostsDirs = [join(this.root, 'hosts')];
-    const fixed = { root: this.root, hostsDirs, maxParallelLayers: 3, stallTimeoutMs: 1000, logger: silentLogger() };
+    const retry = { rounds: 2, baseMs: 20, longestMs: 5_000 };
+    const fixed = {
+      retry,
+      root: this.root,
+      hostsDirs,
+      maxParallelLayers: 3,
+      stallTimeoutMs: 1000,
+      logger: silentLogger(),
+    };
     this.#service = await ImageService.open({ ...fixed, pinned: ['example.test/pinned:v1'], ...more });
     return this;
   }

@@ -10,7 +10,7 @@ import { readLimited } from './registry/body.js';
 import type { CredentialSources } from './registry/credentials-for.js';
 import type { AuthConfig } from './registry/credentials.js';
 import { digestOf } from './registry/digest.js';
-import { allFailed, firstOf } from './registry/first-of.js';
+import { allFailed, firstOf, type Patience } from './registry/first-of.js';
 import type { HttpPool } from './registry/http.js';
 import { parseManifest, type Descriptor, type Manifest } from './registry/manifest.js';
 import { choosePlatform } from './registry/platform.js';
@@ -26,6 +26,7 @@ export interface PullContext {
   /** Pulls under way, by the digest of what was asked for. */
   readonly flights: Flights<ImageContent>;
   readonly registries: Registries;
+  readonly patience: Patience;
   readonly authFile?: string | undefined;
   readonly logger: Logger;
 }
@@ -79,6 +80,7 @@ async function pullReference(context: PullContext, reference: Reference, options
     `pull ${pull.what}`,
     {
       attempt: (session) => session.fetchManifest(wanted),
+      patience: pull.patience,
       signal: options.signal,
     },
   );
@@ -166,7 +168,7 @@ async function findManifest(pull: Pull, top: FetchedManifest, signal: AbortSigna
     if (found.kind === 'manifest') return found;
     const entry = choosePlatform(found, pull.what);
     const attempt = (session: RegistrySession): Promise<FetchedManifest> => session.fetchManifest(entry.digest);
-    fetched = await firstOf(pullable(pull), `manifest ${entry.digest}`, { attempt, signal });
+    fetched = await firstOf(pullable(pull), `manifest ${entry.digest}`, { attempt, patience: pull.patience, signal });
   }
   throw dataLoss(`indexes lie more than ${MAX_NESTING} deep in each other`);
 }
@@ -189,7 +191,7 @@ function fetchBlob<T>(
   { use, signal }: { readonly use: (source: AsyncIterable<Uint8Array>) => Promise<T>; readonly signal: AbortSignal },
 ): Promise<T> {
   const attempt = async (session: RegistrySession): Promise<T> => use(await session.withSignal(signal).openBlob(blob));
-  return firstOf(pullable(pull), `blob ${blob.digest}`, { attempt, signal });
+  return firstOf(pullable(pull), `blob ${blob.digest}`, { attempt, patience: pull.patience, signal });
 }
 
 function pullable(pull: Pull): RegistrySession[] {

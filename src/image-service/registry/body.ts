@@ -1,4 +1,5 @@
-import { codeOf, dataLoss, unavailable } from '../../base/errors.js';
+import { codeOf, dataLoss } from '../../base/errors.js';
+import { transient } from './transient.js';
 
 /** Reads a short body. @throws data-loss past the limit; unavailable if the connection breaks. */
 export async function readLimited(body: AsyncIterable<Uint8Array>, limit: number, what: string): Promise<Buffer> {
@@ -18,6 +19,6 @@ export async function* named(body: AsyncIterable<Uint8Array>, what: string): Asy
     for await (const chunk of body) yield chunk;
   } catch (error) {
     if (codeOf(error) !== undefined) throw error;
-    throw unavailable(`the connection broke while reading ${what}`, error);
+    throw transient('unavailable', `the connection broke while reading ${what}`, { cause: error });
   }
 }

@@ -1,6 +1,31 @@
-import { abortReason } from '../../base/abort.js';
+import { sleep, throwIfAborted } from '../../base/abort.js';
 import { codeOf, describeError, failedPrecondition, GantryError, hasCode, type ErrorCode } from '../../base/errors.js';
+import type { Breaker } from './breaker.js';
 import type { RegistrySession } from './session.js';
+import { retryAfterOf } from './transient.js';
+
+/** How often and how long to try again. */
+export interface RetryPolicy {
+  /** Of all servers together, the first one included. */
+  readonly rounds: number;
+  /** Before the second round; doubled for each one after. */
+  readonly baseMs: number;
+  /** What a server may ask to wait; who asks for more is not waited for. */
+  readonly longestMs: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = { rounds: 4, baseMs: 500, longestMs: 30_000 };
+
+export interface Patience {
+  readonly retry: RetryPolicy;
+  readonly breaker: Breaker;
+}
+
+export interface FirstOfOptions<T> {
+  readonly attempt: (session: RegistrySession) => Promise<T>;
+  readonly patience: Patience;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Errors that say more than others, first: what a mirror lacks, another endpoint may have refused. */
 const TELLING: readonly ErrorCode[] = [
@@ -15,28 +40,64 @@ const TELLING: readonly ErrorCode[] = [
   'not-found',
 ];
 
-/** Runs `attempt` with one session after the other until one succeeds. @throws one error that names all failures. */
+type Failures = Map<RegistrySession, unknown>;
+
+/**
+ * Runs `attempt` with one session after the other until one succeeds; then, after a pause, again with those whose failure
+ * may pass.
+ * @throws one error that names all failures
+ */
 export async function firstOf<T>(
   sessions: readonly RegistrySession[],
   what: string,
-  options: { readonly attempt: (session: RegistrySession) => Promise<T>; readonly signal?: AbortSignal | undefined },
+  options: FirstOfOptions<T>,
 ): Promise<T> {
-  const failures: unknown[] = [];
-  for (const session of reachableFirst(sessions)) {
-    try {
-      return await options.attempt(session);
-    } catch (error) {
-      if (options.signal?.aborted) throw abortReason(options.signal);
-      if (hasCode(error, 'unavailable')) session.unreachable = true;
-      failures.push(error);
-    }
+  const failures: Failures = new Map();
+  let left = sessions;
+  for (let round = 1; ; round++) {
+    const result = await oneRound(left, failures, options);
+    if (result !== undefined) return result.value;
+    left = worthAnother(failures);
+    const asked = Math.min(...left.map((session) => retryAfterOf(failures.get(session)) ?? 0));
+    const wait = pauseAfter(round, asked, options.patience.retry);
+    if (wait === undefined) throw allFailed([...failures.values()], what);
+    await sleep(wait, options.signal);
   }
-  throw allFailed(failures, what);
 }
 
-/** An endpoint that gave no answer is asked last for the rest of the pull: each layer would wait for it again. */
-function reachableFirst(sessions: readonly RegistrySession[]): RegistrySession[] {
-  return sessions.toSorted((a, b) => Number(a.unreachable) - Number(b.unreachable));
+async function oneRound<T>(
+  sessions: readonly RegistrySession[],
+  failures: Failures,
+  { attempt, patience, signal }: FirstOfOptions<T>,
+): Promise<{ readonly value: T } | undefined> {
+  for (const session of patience.breaker.inOrder(sessions)) {
+    const { base } = session.endpoint;
+    try {
+      const value = await attempt(session);
+      patience.breaker.succeeded(base);
+      return { value };
+    } catch (error) {
+      throwIfAborted(signal);
+      const retryAfter = retryAfterOf(error);
+      if (retryAfter !== undefined || hasCode(error, 'unavailable'))
+        patience.breaker.failed(base, error, retryAfter ?? 0);
+      failures.set(session, error);
+    }
+  }
+  return undefined;
+}
+
+/** Nobody, once the registry itself has spoken: it knows better than its mirrors. */
+function worthAnother(failures: Failures): RegistrySession[] {
+  const all = [...failures];
+  const final = all.some(([{ endpoint }, error]) => endpoint.role === 'upstream' && retryAfterOf(error) === undefined);
+  return final ? [] : all.filter(([, error]) => retryAfterOf(error) !== undefined).map(([session]) => session);
+}
+
+/** Milliseconds until the next round, if there is one (the least wait of nobody is infinite), with some chance in it so that a node's pulls do not come back together. */
+function pauseAfter(round: number, asked: number, { rounds, baseMs, longestMs }: RetryPolicy): number | undefined {
+  if (round >= rounds || asked > longestMs) return undefined;
+  return Math.max(asked, baseMs * 2 ** (round - 1) * (0.75 + Math.random() / 2));
 }
 
 /** One error for the failures of all endpoints, with the code of the most telling one. */

@@ -7,6 +7,7 @@ import { abortReason } from '../../base/abort.js';
 import { errnoOf, unavailable, type GantryError } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
 import { secureContext } from './tls.js';
+import { transient } from './transient.js';
 
 export interface HttpRequest {
   readonly url: string;
@@ -31,6 +32,8 @@ export interface HttpTimeouts {
 
 const MAX_REDIRECTS = 10;
 const MAX_AGENTS = 32;
+/** Who was waited for that long, or does not exist, is not tried again. */
+const LONG_WAITED = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ENOTFOUND'];
 /** Headers that belong to one server; a redirect to another must not carry them. */
 const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
@@ -134,5 +137,6 @@ function isReset(error: unknown): boolean {
 function noAnswer(url: string, error: unknown): GantryError {
   const { message, code } = error as { message?: string; code?: string };
   const why = message || errnoOf(error) || code || 'unknown';
-  return unavailable(`no answer from ${new URL(url).origin}: ${why}`);
+  const text = `no answer from ${new URL(url).origin}: ${why}`;
+  return LONG_WAITED.includes(code ?? '') ? unavailable(text) : transient('unavailable', text);
 }

@@ -3,7 +3,6 @@ import {
   type GantryError,
   notFound,
   permissionDenied,
-  resourceExhausted,
   unauthenticated,
   unavailable,
 } from '../../base/errors.js';
@@ -16,6 +15,7 @@ import type { HttpAnswer, HttpPool } from './http.js';
 import { isObject, parseObject, stringOf } from './json.js';
 import type { Descriptor } from './manifest.js';
 import { ACCEPT } from './media-types.js';
+import { isPassing, parseRetryAfter, transient } from './transient.js';
 import { basicHeader, fetchToken } from './token.js';
 
 /** Registries refuse bigger manifests; so must we (OCI distribution-spec, "Pushing Manifests"). */
@@ -37,8 +37,6 @@ export interface SessionOptions {
 /** One pull's conversation with one endpoint: what it learned of authentication is kept to the end of the pull. */
 export class RegistrySession {
   readonly endpoint: Endpoint;
-  /** Set when it gave no answer. */
-  unreachable = false;
   readonly #options: SessionOptions;
   #authorization: string | undefined;
 
@@ -51,7 +49,6 @@ export class RegistrySession {
   withSignal(signal: AbortSignal): RegistrySession {
     const session = new RegistrySession(this.endpoint, { ...this.#options, signal });
     session.#authorization = this.#authorization;
-    session.unreachable = this.unreachable;
     return session;
   }
 
@@ -158,7 +155,9 @@ async function refusal(answer: HttpAnswer, endpoint: Endpoint, path: string): Pr
   if (answer.status === 401) return unauthenticated(message);
   if (answer.status === 403) return permissionDenied(message);
   if (answer.status === 404) return notFound(message);
-  return answer.status === 429 ? resourceExhausted(message) : unavailable(message);
+  if (!isPassing(answer.status)) return unavailable(message);
+  const retryAfterMs = parseRetryAfter(answer.headers['retry-after']);
+  return transient(answer.status === 429 ? 'resource-exhausted' : 'unavailable', message, { retryAfterMs });
 }
 
 /** The first message of a registry's error document; nothing of a page made for people. */

@@ -1,10 +1,11 @@
-import { unauthenticated, unavailable } from '../../base/errors.js';
+import { unauthenticated } from '../../base/errors.js';
 import { readLimited } from './body.js';
 import type { Challenge } from './challenge.js';
 import type { Credentials } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import type { HttpPool, HttpRequest } from './http.js';
 import { parseObject, stringOf } from './json.js';
+import { isPassing, parseRetryAfter, transient } from './transient.js';
 
 export interface TokenRequest {
   readonly endpoint: Endpoint;
@@ -27,7 +28,11 @@ export async function fetchToken(http: HttpPool, options: TokenRequest): Promise
   const plain: Endpoint = { ...options.endpoint, headers: {} };
   const answer = await http.send(plain, { ...tokenRequest(realm, options), signal: options.signal });
   const text = (await readLimited(answer.body, MAX_TOKEN_BYTES, `the token of ${realm.origin}`)).toString('utf8');
-  if (answer.status >= 500) throw unavailable(`${realm.origin} answered ${answer.status} to the request for a token`);
+  if (isPassing(answer.status)) {
+    const retryAfterMs = parseRetryAfter(answer.headers['retry-after']);
+    const message = `${realm.origin} answered ${answer.status} to the request for a token`;
+    throw transient('unavailable', message, { retryAfterMs });
+  }
   if (answer.status !== 200)
     throw unauthenticated(`${realm.origin} refused a token for ${options.scope} (status ${answer.status})`);
   const body = parseObject(text, `the token of ${realm.origin}`);
