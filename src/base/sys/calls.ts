@@ -78,21 +78,25 @@ export interface OverlayRequest {
 
 /** Mounts an overlay: by `lowerdir+` (kernel 6.8 and later: any number of layers), else by one page of options. */
 export function mountOverlaySync(request: OverlayRequest): void {
+  optionsUnread ??= takesAnyOption();
+  if (optionsUnread) return mountOverlayByData(request);
   try {
     mountOverlayByConfig(request);
   } catch (error) {
     const { code, syscall } = error as { code?: string; syscall?: string };
-    const unknownOption = code === 'EINVAL' && syscall === 'fsconfig lowerdir+';
-    const unread = code === 'EINVAL' && syscall === 'fsconfig create' && takesAnyOption();
-    if (code !== 'ENOSYS' && !unknownOption && !unread) throw error;
+    if (code !== 'EINVAL' || syscall !== 'fsconfig lowerdir+') throw error;
     mountOverlayByData(request);
   }
 }
 
-/** Kernels before 6.5 keep the options of an overlay unread until `create`, and then refuse them all with EINVAL. */
+/** Asked once: an overlay tried in vain puts a line into the kernel's log. */
+let optionsUnread: boolean | undefined;
+
+/** Kernels before 6.5 keep the options of an overlay unread until `create`, and then refuse `lowerdir+`. */
 function takesAnyOption(): boolean {
   const SET_STRING = 1;
-  const fs = check(raw.fsopen('overlay', 1), 'fsopen', 'overlay');
+  const fs = raw.fsopen('overlay', 1);
+  if (fs < 0) return true; // older still
   try {
     return raw.fsconfig(fs, SET_STRING, 'no-option-of-overlays', '1') >= 0;
   } finally {
