@@ -14,22 +14,22 @@ import { V2_CGROUP, writeCgroup } from './cgroup-fixture.js';
 import type { StatsContext } from './context.js';
 import type { CgroupHost } from './read-cgroup.js';
 import { CgroupSampler } from './sample-cgroup.js';
-import { TreeThread } from './tree-thread.js';
+import { TreeMeasurer } from './tree-measurer.js';
 import { WritableLayers } from './writable-layers.js';
 
 const NOBODY: ProcessIdentity = { pid: 2 ** 22 + 1, startTime: '0@none' };
 
-/** A context on a test's directory: real stores and a real thread, with recorded v2 cgroups below `cgroup`. */
+/** A context on a test's directory: real stores, with recorded v2 cgroups below `cgroup`. */
 export async function openStatsFixture(scratch: Scratch): Promise<StatsContext> {
   const logger = silentLogger();
-  const thread = new TreeThread();
-  scratch.defer(() => thread.close());
+  const measurer = new TreeMeasurer();
+  scratch.defer(() => measurer.close());
   await mkdir(scratch.path('cgroup'));
   return {
     containers: await openContainerStore(scratch.root, logger),
     sandboxes: await openSandboxStore(scratch.root, logger),
     cgroups: new CgroupSampler({ mount: scratch.path('cgroup'), version: 2 }),
-    layers: new WritableLayers({ thread, logger, timing: { minAgeMs: 10_000, patienceMs: 20_000 } }),
+    layers: new WritableLayers({ measurer, logger, timing: { minAgeMs: 10_000, patienceMs: 20_000 } }),
     layersDir: scratch.path('containers'),
   };
 }

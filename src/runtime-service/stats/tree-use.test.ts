@@ -4,16 +4,18 @@ import { describe, expect, it } from '@jest/globals';
 
 import { runOk } from '../../base/spawn.js';
 import { useScratch } from '../../base/testing.js';
+import { measureSmallTree } from './small-tree.js';
 import { measureTree, type TreeUse } from './tree-use.js';
 
 const scratch = useScratch('tree');
 
-function measure(path: string): TreeUse {
+/** In one go; the other way of measuring has to agree. */
+async function measure(path: string): Promise<TreeUse> {
   const walk = measureTree(path);
-  for (;;) {
-    const step = walk.next();
-    if (step.done === true) return step.value;
-  }
+  let step = walk.next();
+  while (step.done !== true) step = walk.next();
+  expect(await measureSmallTree(path, 10_000)).toEqual(step.value);
+  return step.value;
 }
 
 /** What du(1) says. */
@@ -31,14 +33,14 @@ describe('measureTree', () => {
     await runOk('truncate', ['-s', '1G', scratch.path('tree/sparse')], { timeoutMs: 5_000 });
     await symlink('/usr', scratch.path('tree/link'));
     await runOk('mkfifo', [scratch.path('tree/fifo')], { timeoutMs: 5_000 });
-    expect(measure(scratch.path('tree'))).toEqual(await du(scratch.path('tree')));
+    expect(await measure(scratch.path('tree'))).toEqual(await du(scratch.path('tree')));
   });
 
   it('counts a file of several names once', async () => {
     await mkdir(scratch.path('tree/sub'), { recursive: true });
     await writeFile(scratch.path('tree/file'), Buffer.alloc(100_000, 1));
     for (const name of ['tree/second', 'tree/sub/third']) await link(scratch.path('tree/file'), scratch.path(name));
-    expect(measure(scratch.path('tree'))).toEqual(await du(scratch.path('tree')));
+    expect(await measure(scratch.path('tree'))).toEqual(await du(scratch.path('tree')));
   });
 
   it('takes names of any bytes', async () => {
@@ -46,7 +48,7 @@ describe('measureTree', () => {
     const dir = Buffer.concat([Buffer.from(scratch.path('tree')), Buffer.from([0x2f, 0xff, 0xfe, 0x0a])]);
     await mkdir(dir);
     await writeFile(Buffer.concat([dir, Buffer.from([0x2f, 0x80])]), Buffer.alloc(50_000, 1));
-    const use = measure(scratch.path('tree'));
+    const use = await measure(scratch.path('tree'));
     expect(use.inodes).toBe(3);
     expect(use.bytes).toBeGreaterThanOrEqual(50_000);
   });
@@ -75,12 +77,21 @@ describe('measureTree', () => {
     scratch.defer(() => runOk('rm', ['-rf', scratch.path(name)], { timeoutMs: 5_000 }));
     const script = `i=0; while [ $i -lt 30 ]; do mkdir ${name} && cd ${name}; i=$((i+1)); done`;
     await runOk('sh', ['-c', script], { timeoutMs: 5_000, cwd: scratch.root });
-    const { inodes } = measure(scratch.root);
+    const { inodes } = await measure(scratch.root);
     expect(inodes).toBeGreaterThan(18);
     expect(inodes).toBeLessThanOrEqual(31);
   });
 
-  it('finds nothing where there is nothing', () => {
-    expect(measure(scratch.path('gone'))).toEqual({ bytes: 0, inodes: 0 });
+  it('finds nothing where there is nothing', async () => {
+    expect(await measure(scratch.path('gone'))).toEqual({ bytes: 0, inodes: 0 });
+  });
+});
+
+describe('measureSmallTree', () => {
+  it('measures up to a number of entries, and gives up beyond', async () => {
+    await mkdir(scratch.path('tree/sub'), { recursive: true });
+    for (let i = 0; i < 40; i++) await writeFile(scratch.path(`tree/sub/${i}`), '');
+    expect(await measureSmallTree(scratch.path('tree'), 41)).toMatchObject({ inodes: 42 });
+    expect(await measureSmallTree(scratch.path('tree'), 40)).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { lstatSync, opendirSync, type Dir, type Dirent } from 'node:fs';
+import { lstatSync, opendirSync, type Dir, type Dirent, type Stats } from 'node:fs';
 
 import { errnoOf } from '../../base/errors.js';
 
@@ -20,32 +20,42 @@ const SLICE = 500;
 const BLOCK = 512;
 
 /**
+ * What one entry adds to its tree. A file with several names counts a fraction for each, so that it counts once and nobody
+ * needs to remember it.
+ */
+export function addEntry(sum: TreeUse, stat: Stats): TreeUse {
+  const share = stat.isDirectory() ? 1 : 1 / Math.max(1, stat.nlink);
+  return { bytes: sum.bytes + stat.blocks * BLOCK * share, inodes: sum.inodes + share };
+}
+
+export function rounded({ bytes, inodes }: TreeUse): TreeUse {
+  return { bytes: Math.round(bytes), inodes: Math.round(inodes) };
+}
+
+/**
  * Adds up a tree in slices: each `next` does a few milliseconds' work. Names are bytes, symbolic links are not followed,
- * what vanishes or cannot be reached on the way does not count. A file with several names counts a fraction for each,
- * so that it counts once and nobody needs to remember it.
+ * what vanishes or cannot be reached on the way does not count.
  */
 export function* measureTree(root: string): Generator<undefined, TreeUse> {
-  const sum = { bytes: 0, inodes: 0 };
-  const waiting: Node[] = [];
+  let sum: TreeUse = { bytes: 0, inodes: 0 };
   let seen = 0;
+  const waiting: Node[] = [];
   const add = (path: Buffer, node: Node): void => {
     const stat = lstatSync(path);
-    const share = stat.isDirectory() ? 1 : 1 / Math.max(1, stat.nlink);
-    sum.bytes += stat.blocks * BLOCK * share;
-    sum.inodes += share;
+    sum = addEntry(sum, stat);
     if (stat.isDirectory()) waiting.push(node);
   };
   const top: Node = { parent: undefined, name: Buffer.from(root) };
   ignoreGone(() => add(top.name, top));
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    const parent = node;
+  for (let parent = waiting.pop(); parent !== undefined; parent = waiting.pop()) {
     const path = pathOf(parent);
     for (const name of namesIn(path)) {
-      ignoreGone(() => add(join(path, name), { parent, name }));
+      const node = { parent, name };
+      ignoreGone(() => add(joinBytes(path, name), node));
       if (++seen % SLICE === 0) yield;
     }
   }
-  return { bytes: Math.round(sum.bytes), inodes: Math.round(sum.inodes) };
+  return rounded(sum);
 }
 
 function* namesIn(path: Buffer): Generator<Buffer> {
@@ -66,20 +76,26 @@ function readEntry(dir: Dir): Dirent | null | undefined {
 function pathOf(node: Node): Buffer {
   const names: Buffer[] = [];
   for (let at: Node | undefined = node; at !== undefined; at = at.parent) names.push(at.name);
-  return names.reduceRight((path, name) => join(path, name));
+  return names.reduceRight((path, name) => joinBytes(path, name));
 }
 
-function join(path: Buffer, name: Buffer): Buffer {
+/** Below a directory, by bytes: names need not be UTF-8. */
+export function joinBytes(path: Buffer, name: Buffer): Buffer {
   return Buffer.concat([path, Buffer.from('/'), name]);
 }
 
-const GONE = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EACCES', 'ELOOP'];
+/** What happens on the way in a tree that is in use, or deeper than paths can be long. */
+const GONE: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EACCES', 'ELOOP'];
 
 function ignoreGone<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (GONE.includes(errnoOf(error) ?? '')) return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
+}
+
+export function isGone(error: unknown): boolean {
+  return GONE.includes(errnoOf(error));
 }

@@ -5,25 +5,25 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { sleep } from '../../base/abort.js';
 import { silentLogger } from '../../base/log.js';
 import { useScratch } from '../../base/testing.js';
-import { TreeThread } from './tree-thread.js';
+import { TreeMeasurer } from './tree-measurer.js';
 import { WritableLayers } from './writable-layers.js';
 
 const PATIENT = 20_000;
 const scratch = useScratch('layers');
 
 describe('WritableLayers', () => {
-  let thread: TreeThread;
+  let measurer: TreeMeasurer;
   let dir: string;
   beforeEach(async () => {
-    thread = new TreeThread();
+    measurer = new TreeMeasurer();
     dir = scratch.path('upper');
     await mkdir(dir);
     await writeFile(scratch.path('upper', 'file'), Buffer.alloc(10_000, 1));
   });
-  afterEach(() => thread.close());
+  afterEach(() => measurer.close());
 
   function layers(timing: { minAgeMs: number; patienceMs: number }): WritableLayers {
-    return new WritableLayers({ thread, logger: silentLogger(), timing });
+    return new WritableLayers({ measurer, logger: silentLogger(), timing });
   }
 
   function addFiles(count: number): Promise<unknown> {
@@ -61,7 +61,7 @@ describe('WritableLayers', () => {
 
   it('keeps nobody waiting, and has the result the next time', async () => {
     const all = layers({ minAgeMs: 10_000, patienceMs: 0 });
-    // Starting the thread alone takes longer than that.
+    // The file system alone takes longer than that.
     expect(await all.use(dir)).toBeUndefined();
     for (let left = 100; (await all.use(dir)) === undefined && left > 0; left--) await sleep(20);
     expect(await all.use(dir)).toMatchObject({ inodes: 2 });

@@ -2,7 +2,7 @@ import { nowNs } from '../../base/clock.js';
 import { describeError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { RecentMap } from './recent-map.js';
-import type { TreeThread } from './tree-thread.js';
+import type { TreeMeasurer } from './tree-measurer.js';
 import type { TreeUse } from './tree-use.js';
 
 /** What a container's own files take, and when that was counted. */
@@ -35,12 +35,12 @@ interface Entry {
  */
 export class WritableLayers {
   readonly #entries = new RecentMap<Entry>(FORGET_MS);
-  readonly #thread: TreeThread;
+  readonly #measurer: TreeMeasurer;
   readonly #logger: Logger;
   readonly #timing: Timing;
 
-  constructor(options: { thread: TreeThread; logger: Logger; timing?: Timing }) {
-    this.#thread = options.thread;
+  constructor(options: { measurer: TreeMeasurer; logger: Logger; timing?: Timing }) {
+    this.#measurer = options.measurer;
     this.#logger = options.logger;
     this.#timing = options.timing ?? TIMING;
   }
@@ -68,7 +68,7 @@ export class WritableLayers {
       this.#entries.set(dir, { use, goodUntil, walk: undefined });
       return use;
     };
-    const walk = this.#thread.measure(dir).then(
+    const walk = this.#measurer.measure(dir).then(
       (use) => finish({ ...use, timestamp: nowNs() }),
       (error: unknown) => {
         this.#logger.warn({ path: dir, error: describeError(error) }, 'cannot measure a writable layer');
