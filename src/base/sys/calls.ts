@@ -78,13 +78,14 @@ export interface OverlayRequest {
 
 /** Mounts an overlay: by `lowerdir+` (kernel 6.8 and later: any number of layers), else by one page of options. */
 export function mountOverlaySync(request: OverlayRequest): void {
-  optionsUnread ??= takesAnyOption();
-  if (optionsUnread) return mountOverlayByData(request);
   try {
-    mountOverlayByConfig(request);
+    optionsUnread ??= takesAnyOption();
+    if (optionsUnread) mountOverlayByData(request);
+    else mountOverlayByConfig(request);
   } catch (error) {
     const { code, syscall } = error as { code?: string; syscall?: string };
-    if (code !== 'EINVAL' || syscall !== 'fsconfig lowerdir+') throw error;
+    const unknownOption = code === 'EINVAL' && syscall === 'fsconfig lowerdir+';
+    if (code !== 'ENOSYS' && !unknownOption) throw error;
     mountOverlayByData(request);
   }
 }
@@ -95,8 +96,7 @@ let optionsUnread: boolean | undefined;
 /** Kernels before 6.5 keep the options of an overlay unread until `create`, and then refuse `lowerdir+`. */
 function takesAnyOption(): boolean {
   const SET_STRING = 1;
-  const fs = raw.fsopen('overlay', 1);
-  if (fs < 0) return true; // older still
+  const fs = check(raw.fsopen('overlay', 1), 'fsopen', 'overlay');
   try {
     return raw.fsconfig(fs, SET_STRING, 'no-option-of-overlays', '1') >= 0;
   } finally {
