@@ -16,6 +16,7 @@ import { pullImage, type PullContext, type PullOptions } from './pull.js';
 import { Breaker } from './registry/breaker.js';
 import { DEFAULT_RETRY, type RetryPolicy } from './registry/first-of.js';
 import { HttpPool } from './registry/http.js';
+import { PartialBlobs } from './registry/partial-blobs.js';
 import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
@@ -89,7 +90,9 @@ export class ImageService implements ImageRootfs {
     const registries = new Registries(options);
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
-    const context = { images, layers, pool, http, flights, registries, patience, authFile: options.authFile, logger };
+    const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
+    const content = { images, layers, pool, partials };
+    const context = { ...content, http, flights, registries, patience, authFile: options.authFile, logger };
     return new ImageService({ context, directory, pinned: pinnedNames(options) });
   }
 

@@ -10,9 +10,11 @@ import { readLimited } from './registry/body.js';
 import type { CredentialSources } from './registry/credentials-for.js';
 import type { AuthConfig } from './registry/credentials.js';
 import { digestOf } from './registry/digest.js';
+import { fetchBlob } from './registry/fetch-blob.js';
 import { allFailed, firstOf, type Patience } from './registry/first-of.js';
 import type { HttpPool } from './registry/http.js';
 import { parseManifest, type Descriptor, type Manifest } from './registry/manifest.js';
+import type { PartialBlobs } from './registry/partial-blobs.js';
 import { choosePlatform } from './registry/platform.js';
 import { formatReference, nameOf, type Reference } from './registry/reference.js';
 import type { Registries } from './registry/registries.js';
@@ -27,6 +29,7 @@ export interface PullContext {
   readonly flights: Flights<ImageContent>;
   readonly registries: Registries;
   readonly patience: Patience;
+  readonly partials: PartialBlobs;
   readonly authFile?: string | undefined;
   readonly logger: Logger;
 }
@@ -146,7 +149,7 @@ async function fetchImage(pull: Pull, top: FetchedManifest, signal: AbortSignal)
     const manifest = await findManifest(pull, top, signal);
     const configJson = await fetchConfig(pull, manifest.config, signal);
     const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
-      fetchBlob(pull, layer, { use: unpack, signal: flight });
+      fetchBlob(layer, { ...pull, sessions: pullable(pull), use: unpack, signal: flight });
     const content = await installImage({ ...pull, manifest, configJson, fetchLayer, owner, signal });
     await pull.images.add(content, { tags: [], digests: [`${pull.name}@${top.digest}`] });
     pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
@@ -182,16 +185,7 @@ async function fetchConfig(pull: Pull, config: Descriptor, signal: AbortSignal):
     if (digest !== config.digest) throw dataLoss(`${what} has the digest ${digest}`);
     return bytes.toString('utf8');
   };
-  return fetchBlob(pull, config, { use, signal });
-}
-
-function fetchBlob<T>(
-  pull: Pull,
-  blob: Descriptor,
-  { use, signal }: { readonly use: (source: AsyncIterable<Uint8Array>) => Promise<T>; readonly signal: AbortSignal },
-): Promise<T> {
-  const attempt = async (session: RegistrySession): Promise<T> => use(await session.withSignal(signal).openBlob(blob));
-  return firstOf(pullable(pull), `blob ${blob.digest}`, { attempt, patience: pull.patience, signal });
+  return fetchBlob(config, { ...pull, sessions: pullable(pull), use, signal });
 }
 
 function pullable(pull: Pull): RegistrySession[] {

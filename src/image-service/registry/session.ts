@@ -70,28 +70,35 @@ export class RegistrySession {
     return { text: bytes.toString('utf8'), mediaType: mediaType === 'application/json' ? '' : mediaType, digest };
   }
 
-  /** Opens a blob. Its content is for the reader to verify. @throws data-loss if its length is announced wrong. */
-  async openBlob({ digest, size }: Descriptor): Promise<AsyncIterable<Uint8Array>> {
-    const answer = await this.#get(`blobs/${digest}`, {});
+  /**
+   * Opens a blob, from its byte `offset` on. Its content is for the reader to verify.
+   * @throws data-loss if its length is announced wrong.
+   */
+  async openBlob({ digest, size }: Descriptor, offset = 0): Promise<AsyncIterable<Uint8Array>> {
+    const what = `blob ${digest}`;
+    const answer = await this.#get(`blobs/${digest}`, offset === 0 ? {} : { range: `bytes=${offset}-` });
+    const start = answer.status === 206 ? rangeStart(answer) : 0;
     const length = answer.headers['content-length'];
-    if (length !== undefined && Number(length) !== size) {
+    const wrong = start > offset ? `came from byte ${start} on, not ${offset}` : undefined;
+    const says = length === undefined || Number(length) + start === size ? undefined : `has ${length} bytes`;
+    if (wrong !== undefined || says !== undefined) {
       answer.body.destroy();
-      throw dataLoss(`blob ${digest} has ${length} bytes, where the manifest says ${size}`);
+      throw dataLoss(`${what} ${wrong ?? `${says ?? ''}, where the manifest says ${size - start}`}`);
     }
-    return named(answer.body, `blob ${digest}`);
+    return skip(named(answer.body, what), offset - start);
   }
 
   async #get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
     const url = this.#url(path);
     const first = await this.#send(url, headers);
-    if (first.status === 200) return first;
+    if (isContent(first)) return first;
     if (first.status !== 401) throw await refusal(first, this.endpoint, path);
     const authorization = await this.#answerChallenge(first);
     if (authorization === undefined) throw await refusal(first, this.endpoint, path);
     first.body.destroy();
     this.#authorization = authorization;
     const second = await this.#send(url, headers);
-    if (second.status === 200) return second;
+    if (isContent(second)) return second;
     throw await refusal(second, this.endpoint, path);
   }
 
@@ -136,6 +143,26 @@ export class RegistrySession {
   }
 }
 
+/** 206 comes only to who asked for a range. */
+function isContent({ status }: HttpAnswer): boolean {
+  return status === 200 || status === 206;
+}
+
+/** Where a partial answer begins (RFC 9110, 14.4); past all blobs if it does not say. */
+function rangeStart({ headers }: HttpAnswer): number {
+  const start = /^bytes (\d{1,15})-/.exec(headers['content-range'] ?? '')?.[1];
+  return start === undefined ? Number.MAX_SAFE_INTEGER : Number(start);
+}
+
+/** A server may answer with more than the range, or with all. */
+async function* skip(source: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count;
+  for await (const chunk of source) {
+    if (left < chunk.byteLength) yield chunk.subarray(left);
+    left = Math.max(0, left - chunk.byteLength);
+  }
+}
+
 function mediaTypeOf(answer: HttpAnswer): string {
   const [type = ''] = (answer.headers['content-type'] ?? '').split(';');
   return type.trim().toLowerCase();
@@ -155,6 +182,8 @@ async function refusal(answer: HttpAnswer, endpoint: Endpoint, path: string): Pr
   if (answer.status === 401) return unauthenticated(message);
   if (answer.status === 403) return permissionDenied(message);
   if (answer.status === 404) return notFound(message);
+  // The range is not in the blob that it has.
+  if (answer.status === 416) return dataLoss(message);
   if (!isPassing(answer.status)) return unavailable(message);
   const retryAfterMs = parseRetryAfter(answer.headers['retry-after']);
   return transient(answer.status === 429 ? 'resource-exhausted' : 'unavailable', message, { retryAfterMs });

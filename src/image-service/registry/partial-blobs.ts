@@ -1,0 +1,138 @@
+import { open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { describeError, errnoOf } from '../../base/errors.js';
+import { ensureDirectory } from '../../base/files.js';
+import type { Logger } from '../../base/log.js';
+import { fileChunks } from '../layout-files.js';
+import type { Descriptor } from './manifest.js';
+
+export interface PartialBlobsOptions {
+  readonly directory: string;
+  /** How long what nobody came back for is kept. */
+  readonly maxAgeMs?: number;
+  /** Blobs below this size are not worth a file. */
+  readonly minSize?: number;
+  readonly logger: Logger;
+}
+
+const DAY_MS = 86_400_000;
+const MIN_SIZE = 1 << 20;
+const BATCH = 1 << 20;
+
+/**
+ * The beginnings of blobs whose download was cut short, by digest. They are a convenience: nothing in them is trusted
+ * before the digest of the whole was checked, they are not synced, and what goes wrong with them fails no pull.
+ */
+export class PartialBlobs {
+  readonly #options: PartialBlobsOptions;
+  readonly #inUse = new Set<string>();
+  #nextSweep = 0;
+
+  constructor(options: PartialBlobsOptions) {
+    this.#options = options;
+  }
+
+  /** What there is of a blob, to be read and added to by one download at a time; undefined if there is nothing to be had. */
+  async open({ digest, size }: Descriptor): Promise<PartialBlob | undefined> {
+    const { directory, minSize = MIN_SIZE, logger } = this.#options;
+    const path = join(directory, digest.replace(':', '-'));
+    if (size < minSize || this.#inUse.has(path)) return undefined;
+    this.#inUse.add(path);
+    try {
+      await this.#sweep();
+      return await PartialBlob.open(path, size, () => this.#inUse.delete(path));
+    } catch (error) {
+      this.#inUse.delete(path);
+      logger.warn({ path, error: describeError(error) }, 'a download will not be resumed if it is cut short');
+      return undefined;
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { directory, maxAgeMs = DAY_MS } = this.#options;
+    if (Date.now() < this.#nextSweep) return;
+    this.#nextSweep = Date.now() + Math.min(maxAgeMs, DAY_MS) / 24;
+    await ensureDirectory(directory);
+    for (const path of (await readdir(directory)).map((name) => join(directory, name))) {
+      const { mtimeMs } = await stat(path);
+      if (!this.#inUse.has(path) && Date.now() - mtimeMs > maxAgeMs) await unlink(path);
+    }
+  }
+}
+
+/** One blob's beginning. End it with `keep` or `drop`. */
+export class PartialBlob {
+  /** Bytes that were there when it was opened. */
+  readonly offset: number;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #release: () => void;
+  #batch: Uint8Array[] = [];
+  #batched = 0;
+  #writing: Promise<unknown> = Promise.resolve();
+  #usable = true;
+
+  private constructor(parts: { path: string; file: FileHandle; offset: number; release: () => void }) {
+    this.#path = parts.path;
+    this.#file = parts.file;
+    this.offset = parts.offset;
+    this.#release = parts.release;
+  }
+
+  static async open(path: string, size: number, release: () => void): Promise<PartialBlob> {
+    const file = await open(path, 'a', 0o600);
+    const { size: there } = await file.stat();
+    // More than the whole can be no beginning of it.
+    if (there > size) await file.truncate(0);
+    return new PartialBlob({ path, file, offset: there > size ? 0 : there, release });
+  }
+
+  read(): AsyncIterable<Uint8Array> {
+    return fileChunks(this.#path);
+  }
+
+  /** Adds what was downloaded next. Waits for the disk only if it is a batch behind. */
+  async append(chunk: Uint8Array): Promise<void> {
+    if (!this.#usable) return;
+    this.#batch.push(chunk);
+    this.#batched += chunk.byteLength;
+    if (this.#batched >= BATCH) await this.#flush();
+  }
+
+  /** Leaves it for the next download. */
+  async keep(): Promise<void> {
+    await this.#flush();
+    await this.#close();
+  }
+
+  /** Deletes it: the blob is complete, or what is here is wrong. */
+  async drop(): Promise<void> {
+    this.#usable = false;
+    await unlink(this.#path).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#usable = false;
+    await this.#writing;
+    await this.#file.close();
+    this.#release();
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batched = 0;
+    await this.#writing;
+    if (batch.length === 0 || !this.#usable) return;
+    // A full disk ends the keeping, not the pull; a short write would leave a hole, so nothing follows it.
+    this.#writing = this.#file.writev(batch).then(
+      ({ bytesWritten }) =>
+        (this.#usable &&= bytesWritten === batch.reduce((sum, { byteLength }) => sum + byteLength, 0)),
+      () => (this.#usable = false),
+    );
+  }
+}
