@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 
 import { expect, it } from '@jest/globals';
 
@@ -28,6 +28,14 @@ it.each(['below', 'be low', 'b\\e\tl'])('never empties what is mounted at "%s"',
   expect(await readFile(`${host}/precious`, 'utf8')).toBe('data');
 });
 
+it('sees mounts behind a link, such as /var/run', async () => {
+  await mkdir(scratch.path('run', 'bundle', 'shm'), { recursive: true });
+  await symlink('run', scratch.path('link'));
+  scratch.defer(() => unmount(scratch.path('run', 'bundle', 'shm')));
+  await mount({ source: 'tmpfs', target: scratch.path('run', 'bundle', 'shm'), type: 'tmpfs' });
+  expect((await rejection(removeUnmounted(scratch.path('link', 'bundle')))).code).toBe('failed-precondition');
+});
+
 it('does not mind mounts beside it, nor that nothing is there', async () => {
   await mkdir(scratch.path('bundle-2'));
   scratch.defer(() => unmount(scratch.path('bundle-2')));
@@ -35,4 +43,6 @@ it('does not mind mounts beside it, nor that nothing is there', async () => {
   await mkdir(scratch.path('bundle'));
   await removeUnmounted(scratch.path('bundle'));
   await removeUnmounted(scratch.path('bundle'));
+  await writeFile(scratch.path('file'), '');
+  await removeUnmounted(scratch.path('file', 'below'));
 });

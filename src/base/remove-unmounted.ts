@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 
-import { failedPrecondition } from './errors.js';
+import { errnoOf, failedPrecondition } from './errors.js';
 import { removeTree } from './files.js';
 
 /**
@@ -9,10 +9,21 @@ import { removeTree } from './files.js';
  * @throws failed-precondition naming a mount that is still there.
  */
 export async function removeUnmounted(path: string): Promise<void> {
+  const real = await realPathOf(path);
+  if (real === undefined) return;
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n');
-  const left = mounts.map(mountPoint).find((point) => point === path || point.startsWith(`${path}/`));
+  const left = mounts.map(mountPoint).find((point) => point === real || point.startsWith(`${real}/`));
   if (left !== undefined) throw failedPrecondition(`${left} is still mounted`);
   await removeTree(path);
+}
+
+async function realPathOf(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 /** The second field; white space and backslashes are octal there. */

@@ -45,9 +45,17 @@ export class Scratch {
     this.#root = await mkdtemp(join(tmpdir(), `gantry-${prefix}-`));
   }
 
+  /** Takes everything down, past failures, which are told at the end. */
   async drop(): Promise<void> {
-    for (let cleanup = this.#cleanups.pop(); cleanup !== undefined; cleanup = this.#cleanups.pop()) await cleanup();
-    await rm(this.#root, { recursive: true, force: true });
+    const errors: unknown[] = [];
+    const step = async (cleanup: () => unknown): Promise<void> => {
+      await Promise.resolve()
+        .then(cleanup)
+        .catch((error: unknown) => errors.push(error));
+    };
+    for (let cleanup = this.#cleanups.pop(); cleanup !== undefined; cleanup = this.#cleanups.pop()) await step(cleanup);
+    await step(() => rm(this.#root, { recursive: true, force: true }));
+    expect(errors).toEqual([]);
   }
 }
 

@@ -31,6 +31,7 @@ export function sandboxPaths(stateDir: string, id: string): SandboxPaths {
   };
 }
 
+const NO_DNS: DnsConfig = { servers: [], searches: [], options: [] };
 const SHM_BYTES = 64 * 1024 * 1024;
 
 /** The name that the pod's containers see: as asked, the node's on the node's network, else from the id. */
@@ -58,15 +59,15 @@ export async function mountShm(target: string): Promise<void> {
   await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}` });
 }
 
-/** resolv.conf(5) from the pod's DNS configuration; without one, the node's. */
-async function resolvConf(dns: DnsConfig | undefined): Promise<string> {
-  if (dns === undefined) return readFile('/etc/resolv.conf', 'utf8').catch(() => '');
-  const words = [...dns.servers, ...dns.searches, ...dns.options];
+/** resolv.conf(5) from the pod's DNS configuration; without one, or with one that says nothing, the node's. */
+async function resolvConf({ servers, searches, options }: DnsConfig = NO_DNS): Promise<string> {
+  const words = [...servers, ...searches, ...options];
+  if (words.length === 0) return readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   const bad = words.find((word) => /\s/.test(word));
   if (bad !== undefined) throw invalidArgument(`dns_config: "${bad}" has white space in it`);
-  const lines = dns.servers.map((server) => `nameserver ${server}`);
-  if (dns.searches.length > 0) lines.push(`search ${dns.searches.join(' ')}`);
-  if (dns.options.length > 0) lines.push(`options ${dns.options.join(' ')}`);
+  const lines = servers.map((server) => `nameserver ${server}`);
+  if (searches.length > 0) lines.push(`search ${searches.join(' ')}`);
+  if (options.length > 0) lines.push(`options ${options.join(' ')}`);
   return lines.map((line) => `${line}\n`).join('');
 }
 

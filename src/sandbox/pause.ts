@@ -73,7 +73,8 @@ function pauseSpec(options: PauseOptions): OciSpec {
     root: { path: paths.rootfs, readonly: true },
     ...(hostNetwork ? {} : { hostname: hostnameOf(record.config, record.id) }),
     mounts: [...PAUSE_MOUNTS, ...program.mounts],
-    annotations: record.config.annotations,
+    // A pod's annotations are its author's, and runtimes take orders from some (systemd properties, hooks).
+    annotations: {},
     linux: {
       namespaces: pauseNamespaces(record),
       cgroupsPath: cgroupsPath(runtime.options.cgroupDriver, record.cgroupParent, record.id),

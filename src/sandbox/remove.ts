@@ -1,4 +1,4 @@
-import { removeTree } from '../base/files.js';
+import { removeUnmounted } from '../base/remove-unmounted.js';
 import type { SandboxContext } from './context.js';
 import { sandboxPaths } from './files.js';
 import { sandboxName } from './name.js';
@@ -16,7 +16,7 @@ export async function discardSandbox(context: SandboxContext, id: string): Promi
   const sandbox = context.store.get(id);
   if (sandbox === undefined) return;
   await context.store.update(id, (status) => moveSandbox(status, { state: 'removing' }));
-  await removeTree(sandboxPaths(context.settings.stateDir, id).dir);
+  await removeUnmounted(sandboxPaths(context.settings.stateDir, id).dir);
   await context.store.delete(id);
   context.names.release(sandboxName(sandbox.record.config.metadata), id);
 }

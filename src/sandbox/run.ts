@@ -1,10 +1,10 @@
 import { nowNs } from '../base/clock.js';
 import { alreadyExists, wrapError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
+import { removeUnmounted } from '../base/remove-unmounted.js';
 import { endProcess, type ProcessIdentity } from '../base/sys/process.js';
 import { unmount, writeInNetns } from '../base/sys/sys.js';
 import { withUndo, type UndoStack } from '../base/undo.js';
-import { removeTree } from '../base/files.js';
 import { bandwidthOf } from './bandwidth.js';
 import type { SandboxContext, SandboxNetwork } from './context.js';
 import { mountShm, sandboxPaths, writeSandboxFiles, type SandboxPaths } from './files.js';
@@ -38,7 +38,9 @@ export async function runSandbox(
 function makeRecord(context: SandboxContext, config: SandboxConfig, requestDigest: string): SandboxRecord {
   const id = newId();
   const handler = context.runtimes.nameOf(config.runtimeHandler);
+  // Refused before anything is made.
   context.runtimes.get(handler);
+  planSysctls(config);
   const ownNetwork = config.namespaces.network === 'pod';
   return {
     id,
@@ -71,9 +73,9 @@ async function acquireAll(context: SandboxContext, record: SandboxRecord, undo: 
   const { id } = record;
   const paths = sandboxPaths(context.settings.stateDir, id);
   undo.push('name', () => context.names.release(sandboxName(record.config.metadata), id));
-  undo.push('record', () => context.store.delete(id));
+  undo.push('record', () => context.store.delete(id), { afterAll: true });
   await context.store.create(record, { state: 'creating' });
-  undo.push('files', () => removeTree(paths.dir));
+  undo.push('files', () => removeUnmounted(paths.dir));
   await writeSandboxFiles(paths, record.config, id);
   await acquireNamespaces(record, paths, undo);
   const { pause, network } = await acquireNetworkAndPause(context, record, paths, undo);

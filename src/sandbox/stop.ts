@@ -1,6 +1,9 @@
+import { join } from 'node:path';
+
 import { wrapError } from '../base/errors.js';
 import { endProcess } from '../base/sys/process.js';
 import { unmount } from '../base/sys/sys.js';
+import { processOfPidFile } from '../oci/pid-file.js';
 import type { SandboxContext } from './context.js';
 import { sandboxPaths } from './files.js';
 import { dropNetns } from './netns.js';
@@ -43,7 +46,9 @@ export async function releaseSandbox(context: SandboxContext, sandbox: Sandbox):
 }
 
 async function endPause(context: SandboxContext, { record, status }: Sandbox): Promise<void> {
-  if (status.state === 'ready') await endProcess(status.pause);
+  const { dir } = sandboxPaths(context.settings.stateDir, record.id);
+  const pause = status.state === 'ready' ? status.pause : await processOfPidFile(join(dir, 'pid'), record.id);
+  if (pause !== undefined) await endProcess(pause);
   // A handler that is no longer configured cannot be asked; what it held of pause ended with the process.
   if (context.runtimes.names.includes(record.handler)) await context.runtimes.get(record.handler).delete(record.id);
 }

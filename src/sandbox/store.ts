@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { dataLoss } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { ObjectStore, type Stored } from '../base/object-store.js';
+import { isProcessIdentity } from '../base/sys/process.js';
 import type { SandboxRecord, SandboxState, SandboxStatus } from './types.js';
 
 export type Sandbox = Stored<SandboxRecord, SandboxStatus>;
@@ -30,5 +31,7 @@ function parse(record: Record<string, unknown>, status: Record<string, unknown>)
   if (!complete || typeof handler !== 'string' || typeof createdAt !== 'string')
     throw dataLoss('the record is incomplete');
   if (!STATES.some((state) => state === status['state'])) throw dataLoss(`unknown state "${String(status['state'])}"`);
+  if (status['state'] === 'ready' && !(isProcessIdentity(status['pause']) && Array.isArray(status['ips'])))
+    throw dataLoss('the status is incomplete');
   return { record: record as unknown as SandboxRecord, status: status as unknown as SandboxStatus };
 }

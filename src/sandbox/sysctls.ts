@@ -9,6 +9,7 @@ export interface SysctlPlan {
 }
 
 const IPC = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\.[\w]+)$/;
+/** Two separators in a row would climb out of /proc/sys/net. */
 const NET = /^net\.[\w./@:-]+$/;
 
 /**
@@ -19,11 +20,11 @@ export function planSysctls({ sysctls, namespaces }: SandboxConfig): SysctlPlan 
   const network: [string, string][] = [];
   const runtime: Record<string, string> = {};
   for (const [given, value] of Object.entries(sysctls)) {
-    const name = given.includes('.') ? given : given.replaceAll('/', '.');
+    const name = dotted(given);
     const refuse = (why: string): never => {
       throw invalidArgument(`sysctl "${given}" ${why}`);
     };
-    if (NET.test(name) && !name.includes('..')) {
+    if (NET.test(name) && !/[./]{2}|[./]$/.test(name)) {
       if (namespaces.network === 'node') refuse("is the node's: the pod uses the node's network");
       network.push([sysctlPath(name), value]);
     } else if (IPC.test(name)) {
@@ -36,7 +37,18 @@ export function planSysctls({ sysctls, namespaces }: SandboxConfig): SysctlPlan 
   return { network, runtime };
 }
 
-/** sysctl(8): dots separate, and a slash within a name stands for a dot (`net.ipv4.conf.eth0/1.rp_filter`). */
+/** sysctl(8): the first of dot and slash separates, and the other stands for a dot within a name. */
+function dotted(given: string): string {
+  return given.indexOf('/') < 0 || (given.includes('.') && given.indexOf('.') < given.indexOf('/'))
+    ? given
+    : swap(given);
+}
+
+/** `net.ipv4.conf.eth0/1.rp_filter` is `net/ipv4/conf/eth0.1/rp_filter`. */
 function sysctlPath(name: string): string {
-  return `/proc/sys/${name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'))}`;
+  return `/proc/sys/${swap(name)}`;
+}
+
+function swap(name: string): string {
+  return name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'));
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { sleep } from '../abort.js';
 import { errnoOf } from '../errors.js';
 import { identityOf, until, useScratch } from '../testing.js';
-import { endProcess, identify, isAlive, readProcess, signalProcess, watchExit } from './process.js';
+import { endProcess, identify, isAlive, isProcessIdentity, readProcess, signalProcess, watchExit } from './process.js';
 
 const scratch = useScratch('process');
 
@@ -72,6 +72,17 @@ describe('identify', () => {
     expect(isAlive({ pid, startTime })).toBe(true);
     expect(isAlive({ pid, startTime: other })).toBe(false);
   });
+});
+
+it.each([
+  [{ pid: 7, startTime: '1@x' }, true],
+  [{ pid: '7', startTime: '1@x' }, false],
+  [{ pid: 7 }, false],
+  [{ startTime: '1' }, false],
+  [null, false],
+  [7, false],
+])('tells whether %j is an identity', (value, expected) => {
+  expect(isProcessIdentity(value)).toBe(expected);
 });
 
 describe('signalProcess', () => {

@@ -15,6 +15,12 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
+/** True for an identity as it comes back from a file. */
+export function isProcessIdentity(value: unknown): value is ProcessIdentity {
+  if (typeof value !== 'object' || value === null || !('pid' in value) || !('startTime' in value)) return false;
+  return typeof value.pid === 'number' && typeof value.startTime === 'string';
+}
+
 /** A running process among its relatives. */
 export interface ProcessRow {
   readonly process: ProcessIdentity;

@@ -1,0 +1,35 @@
+import { existsSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { rejection, useScratch } from '../base/testing.js';
+import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
+
+const scratch = useScratch('netns');
+
+describe('a network namespace', () => {
+  it('has a name that follows from the sandbox’s id', () => {
+    const path = netnsPathOf('/run/netns', 'abc');
+    expect(path).toMatch(/^\/run\/netns\/cni-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(netnsPathOf('/run/netns', 'abc')).toBe(path);
+    expect(netnsPathOf('/run/netns', 'abd')).not.toBe(path);
+  });
+
+  it('is pinned until it is dropped, once or twice', async () => {
+    const path = netnsPathOf(scratch.path('made', 'here'), 'abc');
+    scratch.defer(() => dropNetns(path));
+    await makeNetns(path);
+    expect(statSync(path).ino).not.toBe(statSync('/proc/self/ns/net').ino);
+    await dropNetns(path);
+    await dropNetns(path);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('never takes a name that is taken', async () => {
+    const path = netnsPathOf(scratch.root, 'abc');
+    await writeFile(path, 'of another');
+    expect((await rejection(makeNetns(path))).code).toBe('EEXIST');
+    expect(existsSync(path)).toBe(true);
+  });
+});
