@@ -7,6 +7,7 @@ import { sleep } from '../src/base/abort.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
+import { SETTINGS } from './harness/settings.js';
 import { startStream } from './harness/stream.js';
 import { waitFor } from './harness/wait.js';
 
@@ -73,7 +74,7 @@ describe('crictl and logs', () => {
     expect(parts.every((part) => part !== '')).toBe(true);
     const lines = textsOf(parts.join(''));
     expect(lines.at(-1)).toBe('end');
-    expect(lines.length).toBeGreaterThan(1_000);
+    expect(lines.length).toBeGreaterThan(1_000 / SETTINGS.slowness);
     expect(firstOutOfOrder(lines.slice(0, -1))).toBeUndefined();
     await house.crictl.ok('rm', counter.id);
   });
@@ -92,7 +93,7 @@ describe('crictl and logs', () => {
         const found = (await stream.text()).trimEnd().split('\n');
         return found.at(-1) === 'end' ? found : undefined;
       });
-      expect(lines.length).toBeGreaterThan(500);
+      expect(lines.length).toBeGreaterThan(500 / SETTINGS.slowness);
       expect(firstOutOfOrder(lines.slice(0, -1))).toBeUndefined();
     } finally {
       await stream.stop();

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -17,6 +18,12 @@ export async function readCgroupFile(pid: number, { v1, v2 }: CgroupFile): Promi
   const [dir] = dirs;
   if (dir === undefined) throw notFound(`process ${pid} has no cgroup of the controller "${controller}"`);
   return (await readFile(join(dir, name), 'utf8')).trim();
+}
+
+/** True where the kernel has a controller and the host uses it; not all kernels are built with cpuset. */
+export function hasController(name: string): boolean {
+  if (!isCgroupV2()) return existsSync(join('/sys/fs/cgroup', name));
+  return readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(' ').includes(name);
 }
 
 /** `/sys/fs/cgroup/cpu,cpuacct/…` → `cpu,cpuacct`. */
