@@ -48,10 +48,11 @@ describe('a container', () => {
     const { runtime, bundle } = await prepare('one');
     await runtime.create('one', bundle);
     const init = await initOf(bundle);
-    await runtime.update('one', { devices: [], memory: { limit: 64 << 20 } });
+    await runtime.update('one', bundle, { devices: [], memory: { limit: 64 << 20 } });
     const [dir = ''] = cgroupDirsOf(init.pid).filter((path) => existsSync(`${path}/memory.limit_in_bytes`));
     if (dir !== '') expect(await readFile(`${dir}/memory.limit_in_bytes`, 'utf8')).toBe(`${64 << 20}\n`);
-    const error = await rejection(runtime.update('one', { devices: [], memory: { limit: 1 } }));
+    const error = await rejection(runtime.update('one', bundle, { devices: [], memory: { limit: 1 } }));
+    expect(await readdir(bundle)).toEqual(['config.json', 'pid']);
     expect(error).toMatchObject({
       code: 'internal',
       message: expect.stringMatching(/^runtime handler "test": update "one": ./),

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { deadlineExceeded, GantryError, type ErrorCode } from '../base/errors.js';
@@ -65,10 +66,18 @@ export class OciRuntime {
     if (result.exitCode !== 0 && !saysUnknown(result)) throw this.failure('delete', id, said(result));
   }
 
-  /** Changes a container's limits; only those that are given. */
-  async update(id: string, resources: OciResources): Promise<void> {
-    const result = await this.#call(['update', '--resources', '-', id], JSON.stringify(resources));
-    if (result.exitCode !== 0) throw this.failure('update', id, said(result));
+  /**
+   * Changes a container's limits; only those that are given. They go by a file of `bundle`, since crun opens
+   * /dev/stdin, which a child's stdin of ours, a socket, does not allow.
+   */
+  async update(id: string, bundle: string, resources: OciResources): Promise<void> {
+    const file = join(bundle, 'resources.json');
+    try {
+      await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
+      await this.#ok('update', id, ['--resources', file]);
+    } finally {
+      await removeTree(file);
+    }
   }
 
   async #ok(verb: string, id: string, args: readonly string[]): Promise<void> {
@@ -76,9 +85,9 @@ export class OciRuntime {
     if (result.exitCode !== 0) throw this.failure(verb, id, said(result));
   }
 
-  async #call(args: readonly string[], stdin = ''): Promise<RunResult> {
+  async #call(args: readonly string[]): Promise<RunResult> {
     const { path, timeoutMs, handler } = this.options;
-    const result = await run(path, [...this.globalArgs, ...args], { timeoutMs, stdin });
+    const result = await run(path, [...this.globalArgs, ...args], { timeoutMs });
     if (result.exitCode === 128 + 9)
       throw deadlineExceeded(`runtime handler "${handler}": ${args.join(' ')} was killed`);
     return result;

@@ -1,6 +1,7 @@
 import { failedPrecondition } from '../../base/errors.js';
 import { ociResources, type ContainerResources } from '../../oci/spec/resources.js';
 import type { ContainerContext } from './context.js';
+import { containerPaths } from './paths.js';
 import { resourcesOf } from './resources.js';
 import { moveContainer } from './state.js';
 
@@ -22,7 +23,8 @@ export async function updateContainer(
       throw failedPrecondition(`container "${id}" is ${status.state}: its resources cannot be changed`);
     }
     const resources = merge(resourcesOf(container), change);
-    await context.runtimes.get(record.handler).update(id, ociResources(resources, []));
+    const { bundle } = containerPaths(context.stateDir, id);
+    await context.runtimes.get(record.handler).update(id, bundle, ociResources(resources, []));
     await context.store.update(id, (now) => {
       const lives = now.state === 'created' || now.state === 'running';
       return lives ? moveContainer(now, { ...now, resources }) : now;
