@@ -140,6 +140,31 @@ describe('credentials', () => {
     expect(mirrored.every((header) => header === undefined)).toBe(true);
   });
 
+  it('get a token once for several pulls, and a new one when it is refused', async () => {
+    let valid = 1;
+    let issued = 0;
+    const tokens = await house.serve((_request, response) => {
+      issued++;
+      response.end(JSON.stringify({ token: `token-${issued}`, expires_in: 300 }));
+    });
+    await house.registry('token.test', (request, response) => {
+      if (request.headers.authorization === `Bearer token-${valid}`) serveImage(hello)(request, response);
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${tokens}/",service="reg"` }).end();
+    });
+    await house.service.pull('token.test/x:1');
+    await house.service.pull('token.test/x:2');
+    expect(issued).toBe(1);
+    valid = 2;
+    await house.service.pull('token.test/x:3');
+    await house.service.pull('token.test/x:3');
+    expect(issued).toBe(2);
+    valid = 3;
+    await house.service.pull('token.test/x', { auth: { username: 'somebody', password: 'else' } });
+    expect(issued).toBe(3);
+    valid = 0;
+    expect((await house.failure('token.test/x')).code).toBe('unauthenticated');
+  });
+
   it('may be a registry token, or come from the auth file', async () => {
     const guarded: RequestListener = (request, response) => {
       if (request.headers.authorization === 'Bearer raw') {

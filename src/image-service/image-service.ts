@@ -19,6 +19,7 @@ import { HttpPool } from './registry/http.js';
 import { PartialBlobs } from './registry/partial-blobs.js';
 import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
+import { TokenCache } from './registry/token-cache.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
 
 export interface ImageServiceOptions {
@@ -91,7 +92,7 @@ export class ImageService implements ImageRootfs {
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
     const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
-    const content = { images, layers, pool, partials };
+    const content = { images, layers, pool, partials, tokens: new TokenCache() };
     const context = { ...content, http, flights, registries, patience, authFile: options.authFile, logger };
     return new ImageService({ context, directory, pinned: pinnedNames(options) });
   }

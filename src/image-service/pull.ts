@@ -19,6 +19,7 @@ import { choosePlatform } from './registry/platform.js';
 import { formatReference, nameOf, type Reference } from './registry/reference.js';
 import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
+import type { TokenCache } from './registry/token-cache.js';
 import type { ImageRecord } from './types.js';
 
 export interface PullContext {
@@ -28,6 +29,7 @@ export interface PullContext {
   /** Pulls under way, by the digest of what was asked for. */
   readonly flights: Flights<ImageContent>;
   readonly registries: Registries;
+  readonly tokens: TokenCache;
   readonly patience: Patience;
   readonly partials: PartialBlobs;
   readonly authFile?: string | undefined;
@@ -124,7 +126,7 @@ async function preparePull(context: PullContext, reference: Reference, options: 
   const sources: CredentialSources = { reference, auth: options.auth, authFile };
   const endpoints = await context.registries.endpointsFor(reference);
   const sessions = endpoints.map(
-    (endpoint) => new RegistrySession(endpoint, { http: context.http, sources, signal: options.signal }),
+    (endpoint) => new RegistrySession(endpoint, { ...context, sources, signal: options.signal }),
   );
   return { ...context, sources, sessions, what: formatReference(reference), name: nameOf(reference) };
 }

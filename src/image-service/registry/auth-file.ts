@@ -1,31 +1,63 @@
 import { failedPrecondition } from '../../base/errors.js';
 import { readIfExists } from '../../base/files.js';
+import { askHelper } from './credential-helper.js';
 import { decodeBasic, registryOfAddress, type Credentials } from './credentials.js';
 import { isObject, parseObject, stringOf, type JsonObject } from './json.js';
 
+export interface AuthFileContent {
+  readonly entries: ReadonlyMap<string, Credentials>;
+  /** Credential helpers by registry. */
+  readonly helpers: ReadonlyMap<string, string>;
+  /** The helper for all other registries. */
+  readonly store: string;
+}
+
+/** Credentials, and where the file has them. */
+export interface FoundCredentials {
+  readonly credentials: Credentials;
+  /** For people: names the file's entry or the helper, never what is in it. */
+  readonly from: string;
+}
+
 /** Credentials by registry, in the form of Docker's config.json and containers' auth.json. */
 export class AuthFile {
-  readonly #entries: ReadonlyMap<string, Credentials>;
+  readonly #content: AuthFileContent;
 
-  constructor(entries: ReadonlyMap<string, Credentials>) {
-    this.#entries = entries;
+  constructor(content: AuthFileContent) {
+    this.#content = content;
   }
 
-  /** The entry with the longest key that the repository is in: `registry/path`, then `registry`. */
-  find(registry: string, repository: string): Credentials | undefined {
+  /**
+   * What the registry's own helper says; without one, the entry with the longest key that the repository is in,
+   * `registry/path`, then `registry`; without that, what the helper for all says.
+   */
+  async find(registry: string, repository: string): Promise<FoundCredentials | undefined> {
+    const { helpers, store } = this.#content;
+    const own = helpers.get(registry);
+    if (own !== undefined) return ask(own, registry);
+    return this.#entryFor(registry, repository) ?? (store === '' ? undefined : ask(store, registry));
+  }
+
+  #entryFor(registry: string, repository: string): FoundCredentials | undefined {
     const parts = [registry, ...repository.split('/')];
     for (let length = parts.length; length > 0; length--) {
-      const found = this.#entries.get(parts.slice(0, length).join('/'));
-      if (found !== undefined) return found;
+      const key = parts.slice(0, length).join('/');
+      const credentials = this.#content.entries.get(key);
+      if (credentials !== undefined) return { credentials, from: `the auth file's entry ${key}` };
     }
     return undefined;
   }
 }
 
+async function ask(helper: string, registry: string): Promise<FoundCredentials | undefined> {
+  const credentials = await askHelper(helper, registry);
+  return credentials === undefined ? undefined : { credentials, from: `docker-credential-${helper}` };
+}
+
 /** @throws failed-precondition naming the file if it is malformed; a missing file has no credentials. */
 export async function readAuthFile(path: string): Promise<AuthFile> {
   const text = await readIfExists(path);
-  if (text === undefined) return new AuthFile(new Map());
+  if (text === undefined) return new AuthFile({ entries: new Map(), helpers: new Map(), store: '' });
   try {
     return parseAuthFile(text, path);
   } catch (error) {
@@ -34,13 +66,16 @@ export async function readAuthFile(path: string): Promise<AuthFile> {
 }
 
 export function parseAuthFile(text: string, path: string): AuthFile {
-  const { auths } = parseObject(text, path);
+  const { auths, credHelpers, credsStore } = parseObject(text, path);
   const entries = new Map<string, Credentials>();
   for (const [key, value] of Object.entries(isObject(auths) ? auths : {})) {
     const credentials = isObject(value) ? readEntry(value, key) : undefined;
     if (credentials !== undefined) entries.set(normalKey(key), credentials);
   }
-  return new AuthFile(entries);
+  const helpers = Object.entries(isObject(credHelpers) ? credHelpers : {}).map(
+    ([key, helper]) => [registryOfAddress(key), stringOf(helper)] as const,
+  );
+  return new AuthFile({ entries, helpers: new Map(helpers), store: stringOf(credsStore) });
 }
 
 function readEntry(entry: JsonObject, key: string): Credentials | undefined {

@@ -1,5 +1,5 @@
-import type { AuthFile } from './auth-file.js';
-import { ANONYMOUS, readAuthConfig, registryOfAddress, type AuthConfig, type Credentials } from './credentials.js';
+import type { AuthFile, FoundCredentials } from './auth-file.js';
+import { ANONYMOUS, readAuthConfig, registryOfAddress, type AuthConfig } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import type { Reference } from './reference.js';
 
@@ -10,15 +10,18 @@ export interface CredentialSources {
   readonly authFile?: AuthFile | undefined;
 }
 
+const NONE: FoundCredentials = { credentials: ANONYMOUS, from: 'none' };
+
 /** What to show to an endpoint: the call's own credentials only to the registry that they are for. */
-export function credentialsFor(endpoint: Endpoint, sources: CredentialSources): Credentials {
+export async function credentialsFor(endpoint: Endpoint, sources: CredentialSources): Promise<FoundCredentials> {
   const { reference, auth, authFile } = sources;
+  const repository = endpoint.path ?? reference.repository;
   if (endpoint.role === 'mirror') {
     const { host } = new URL(endpoint.base);
-    return authFile?.find(registryOfAddress(host), endpoint.path ?? reference.repository) ?? ANONYMOUS;
+    return (await authFile?.find(registryOfAddress(host), repository)) ?? NONE;
   }
   const meant = auth?.serverAddress ? registryOfAddress(auth.serverAddress) : reference.registry;
   const own = auth === undefined || meant !== reference.registry ? ANONYMOUS : readAuthConfig(auth);
-  if (own.kind !== 'anonymous') return own;
-  return authFile?.find(reference.registry, reference.repository) ?? ANONYMOUS;
+  if (own.kind !== 'anonymous') return { credentials: own, from: 'the call' };
+  return (await authFile?.find(reference.registry, reference.repository)) ?? NONE;
 }

@@ -8,7 +8,7 @@ import { codeOf, describeError } from '../../base/errors.js';
 import { parseAuthFile, readAuthFile } from './auth-file.js';
 import { parseChallenges } from './challenge.js';
 import { credentialsFor } from './credentials-for.js';
-import { ANONYMOUS, decodeBasic, readAuthConfig, registryOfAddress } from './credentials.js';
+import { ANONYMOUS, decodeBasic, readAuthConfig, registryOfAddress, type Credentials } from './credentials.js';
 import { upstreamOf, type Endpoint } from './endpoint.js';
 import { parseReference } from './reference.js';
 
@@ -64,20 +64,23 @@ describe('an auth file', () => {
     'f',
   );
 
-  it('gives the entry with the longest match, by whole components', () => {
-    expect(file.find('docker.io', 'library/x')).toMatchObject({ username: 'hub' });
-    expect(file.find('r.test', 'other')).toMatchObject({ username: 'all' });
-    expect(file.find('r.test', 'teamwork')).toMatchObject({ username: 'all' });
-    expect(file.find('r.test', 'team/x')).toMatchObject({ username: 'team' });
-    expect(file.find('r.test', 'team/app')).toEqual({ kind: 'identity', token: 'app' });
-    expect([file.find('empty.test', 'x'), file.find('r.test:5000', 'x')]).toEqual([undefined, undefined]);
+  const find = async (registry: string, repository: string): Promise<Credentials | undefined> =>
+    (await file.find(registry, repository))?.credentials;
+
+  it('gives the entry with the longest match, by whole components', async () => {
+    expect(await find('docker.io', 'library/x')).toMatchObject({ username: 'hub' });
+    expect(await find('r.test', 'other')).toMatchObject({ username: 'all' });
+    expect(await find('r.test', 'teamwork')).toMatchObject({ username: 'all' });
+    expect(await find('r.test', 'team/x')).toMatchObject({ username: 'team' });
+    expect(await find('r.test', 'team/app')).toEqual({ kind: 'identity', token: 'app' });
+    expect([await find('empty.test', 'x'), await find('r.test:5000', 'x')]).toEqual([undefined, undefined]);
   });
 
   it('may be missing; a malformed one is named, without its content', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'gantry-auth-'));
     const path = join(dir, 'auth.json');
     try {
-      expect((await readAuthFile(path)).find('r.test', 'x')).toBeUndefined();
+      expect(await (await readAuthFile(path)).find('r.test', 'x')).toBeUndefined();
       for (const text of ['{"auths": secret', JSON.stringify({ auths: { 'r.test': { auth: 'secret' } } })]) {
         writeFileSync(path, text);
         const error: unknown = await readAuthFile(path).catch((thrown: unknown) => thrown);
@@ -100,21 +103,24 @@ describe('credentialsFor', () => {
     'f',
   );
 
-  it("gives the call's own to the registry only", () => {
-    expect(credentialsFor(upstreamOf('r.test'), { reference, auth, authFile })).toMatchObject({ username: 'cri' });
-    expect(credentialsFor(mirror, { reference, auth })).toBe(ANONYMOUS);
-    expect(credentialsFor(mirror, { reference, auth, authFile })).toMatchObject({ username: 'mirror' });
+  const credentialsOf = async (...args: Parameters<typeof credentialsFor>): Promise<Credentials> =>
+    (await credentialsFor(...args)).credentials;
+
+  it("gives the call's own to the registry only", async () => {
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth, authFile })).toMatchObject({ username: 'cri' });
+    expect(await credentialsOf(mirror, { reference, auth })).toBe(ANONYMOUS);
+    expect(await credentialsOf(mirror, { reference, auth, authFile })).toMatchObject({ username: 'mirror' });
   });
 
-  it('gives those of the file where the call has none, or some for another server', () => {
-    expect(credentialsFor(upstreamOf('r.test'), { reference, authFile })).toMatchObject({ username: 'file' });
+  it('gives those of the file where the call has none, or some for another server', async () => {
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, authFile })).toMatchObject({ username: 'file' });
     const elsewhere = { ...auth, serverAddress: 'https://other.test' };
-    expect(credentialsFor(upstreamOf('r.test'), { reference, auth: elsewhere, authFile })).toMatchObject({
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: elsewhere, authFile })).toMatchObject({
       username: 'file',
     });
-    expect(credentialsFor(upstreamOf('r.test'), { reference, auth: elsewhere })).toBe(ANONYMOUS);
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: elsewhere })).toBe(ANONYMOUS);
     const same = { ...auth, serverAddress: 'https://r.test/v2/' };
-    expect(credentialsFor(upstreamOf('r.test'), { reference, auth: same })).toMatchObject({ username: 'cri' });
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: same })).toMatchObject({ username: 'cri' });
   });
 });
 

@@ -16,7 +16,8 @@ import { isObject, parseObject, stringOf } from './json.js';
 import type { Descriptor } from './manifest.js';
 import { ACCEPT } from './media-types.js';
 import { isPassing, parseRetryAfter, transient } from './transient.js';
-import { basicHeader, fetchToken } from './token.js';
+import type { TokenCache } from './token-cache.js';
+import { basicHeader, fetchToken, type TokenRequest } from './token.js';
 
 /** Registries refuse bigger manifests; so must we (OCI distribution-spec, "Pushing Manifests"). */
 const MAX_MANIFEST = 4 << 20;
@@ -30,6 +31,7 @@ export interface FetchedManifest {
 
 export interface SessionOptions {
   readonly http: HttpPool;
+  readonly tokens: TokenCache;
   readonly sources: CredentialSources;
   readonly signal?: AbortSignal | undefined;
 }
@@ -90,16 +92,15 @@ export class RegistrySession {
 
   async #get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
     const url = this.#url(path);
-    const first = await this.#send(url, headers);
-    if (isContent(first)) return first;
-    if (first.status !== 401) throw await refusal(first, this.endpoint, path);
-    const authorization = await this.#answerChallenge(first);
-    if (authorization === undefined) throw await refusal(first, this.endpoint, path);
-    first.body.destroy();
-    this.#authorization = authorization;
-    const second = await this.#send(url, headers);
-    if (isContent(second)) return second;
-    throw await refusal(second, this.endpoint, path);
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#send(url, headers);
+      if (isContent(answer)) return answer;
+      // The second answer may have been a token that was kept too long, and the third is a new one.
+      const authorization = answer.status === 401 && tries < 3 ? await this.#answerChallenge(answer) : undefined;
+      if (authorization === undefined) throw await refusal(answer, this.endpoint, path);
+      answer.body.destroy();
+      this.#authorization = authorization;
+    }
   }
 
   get #repository(): string {
@@ -124,17 +125,30 @@ export class RegistrySession {
 
   /** What to answer a 401 with; undefined if there is nothing more to show. */
   async #answerChallenge(answer: HttpAnswer): Promise<string | undefined> {
-    const { http, sources, signal } = this.#options;
-    const credentials = credentialsFor(this.endpoint, sources);
+    const { sources, signal } = this.#options;
+    const { credentials } = await credentialsFor(this.endpoint, sources);
     if (credentials.kind === 'registry') return this.#once(`Bearer ${credentials.token}`);
     const challenges = parseChallenges(answer.headers['www-authenticate']);
     const challenge = challenges.find(({ scheme }) => scheme === 'bearer');
     if (challenge !== undefined) {
       const scope = `repository:${this.#repository}:pull`;
-      return `Bearer ${await fetchToken(http, { endpoint: this.endpoint, challenge, credentials, scope, signal })}`;
+      return this.#once(
+        `Bearer ${await this.#token({ endpoint: this.endpoint, challenge, credentials, scope, signal })}`,
+      );
     }
     const basic = challenges.some(({ scheme }) => scheme === 'basic');
     return basic && credentials.kind === 'basic' ? this.#once(basicHeader(credentials)) : undefined;
+  }
+
+  /** A token that was kept, unless it is the one that was just refused. */
+  async #token({ signal, ...request }: TokenRequest): Promise<string> {
+    const { http, tokens } = this.#options;
+    const kept = tokens.find(request);
+    if (kept !== undefined && this.#authorization !== `Bearer ${kept}`) return kept;
+    tokens.forget(request);
+    const token = await fetchToken(http, { ...request, signal });
+    tokens.keep(request, token);
+    return token.text;
   }
 
   /** What was refused once is not shown again. */

@@ -4,7 +4,8 @@ import type { Challenge } from './challenge.js';
 import type { Credentials } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import type { HttpPool, HttpRequest } from './http.js';
-import { parseObject, stringOf } from './json.js';
+import { parseObject, stringOf, type JsonObject } from './json.js';
+import type { Token } from './token-cache.js';
 import { isPassing, parseRetryAfter, transient } from './transient.js';
 
 export interface TokenRequest {
@@ -17,13 +18,15 @@ export interface TokenRequest {
 }
 
 const MAX_TOKEN_BYTES = 1 << 20;
+/** In seconds. */
+const MAX_LIFETIME = 3600;
 
 /**
  * Gets an access token from the server that a bearer challenge names (distribution, "Token Authentication"): with
  * GET and basic credentials, or with a refresh token by OAuth 2.
  * @throws unauthenticated if the server refuses.
  */
-export async function fetchToken(http: HttpPool, options: TokenRequest): Promise<string> {
+export async function fetchToken(http: HttpPool, options: TokenRequest): Promise<Token> {
   const realm = realmOf(options);
   const plain: Endpoint = { ...options.endpoint, headers: {} };
   const answer = await http.send(plain, { ...tokenRequest(realm, options), signal: options.signal });
@@ -38,7 +41,12 @@ export async function fetchToken(http: HttpPool, options: TokenRequest): Promise
   const body = parseObject(text, `the token of ${realm.origin}`);
   const token = stringOf(body['token']) || stringOf(body['access_token']);
   if (!/^[\x21-\x7e]+$/.test(token)) throw unauthenticated(`${realm.origin} answered without a usable token`);
-  return token;
+  return { text: token, lifetimeMs: lifetimeOf(body) };
+}
+
+/** `expires_in`, which is 60 seconds where it is not said (distribution, "Token Response Fields"). */
+function lifetimeOf({ expires_in: seconds }: JsonObject): number {
+  return 1000 * (typeof seconds === 'number' && seconds > 0 ? Math.min(seconds, MAX_LIFETIME) : 60);
 }
 
 /** Credentials that came for a server reached by TLS go to no server without it. */
