@@ -54,6 +54,7 @@ describe('loadConfig', () => {
       pauseImage: '',
       hostsDirs: ['/etc/gantry/certs.d'],
       certsDirs: ['/etc/containers/certs.d', '/etc/docker/certs.d'],
+      pinned: [],
       registriesConf: '/etc/containers/registries.conf',
       authFile: '',
       maxParallelLayers: 3,
@@ -70,7 +71,7 @@ describe('loadConfig', () => {
     const text = `${programs}root: /data//gantry/\nstate: /run/x\nlisten: unix:///run/x/s.sock
 cgroup_driver: cgroupfs
 network: { bin_dirs: [ /a, "/b" ], timeout: 5 }
-image: { pause_image: "registry.example/pause:3.9", auth_file: ${dir}/plain }
+image: { pause_image: "registry.example/pause:3.9", auth_file: ${dir}/plain, pinned: [busybox, "r.test/*"] }
 streaming: { address: "::1", port: 10010 }
 log: { level: debug, format: json }\n`;
     await write('gantry.yaml', text);
@@ -80,7 +81,11 @@ log: { level: debug, format: json }\n`;
       listen: '/run/x/s.sock',
       cgroupDriver: 'cgroupfs',
       network: { binDirs: ['/a', '/b'], timeout: 5 },
-      image: { pauseImage: 'registry.example/pause:3.9', authFile: join(dir, 'plain') },
+      image: {
+        pauseImage: 'registry.example/pause:3.9',
+        authFile: join(dir, 'plain'),
+        pinned: ['busybox', 'r.test/*'],
+      },
       streaming: { address: '::1', port: 10010 },
       log: { level: 'debug', format: 'json' },
     });

@@ -29,8 +29,8 @@ export interface TextOption extends Described {
   readonly unless?: string;
 }
 
-export interface PathsOption extends Described {
-  readonly type: 'paths';
+export interface ListOption extends Described {
+  readonly type: 'paths' | 'patterns';
   readonly default: Default<readonly string[]>;
 }
 
@@ -48,14 +48,14 @@ export interface ChoiceOption extends Described {
 }
 
 /** One row of the option table. */
-export type Option = TextOption | PathsOption | IntegerOption | ChoiceOption;
+export type Option = TextOption | ListOption | IntegerOption | ChoiceOption;
 
 /** The type of an option's value, read off its row. */
 export type ValueOf<O extends Option> = O extends { readonly type: 'choice'; readonly choices: readonly (infer C)[] }
   ? C
   : O extends { readonly type: 'integer' }
     ? number
-    : O extends { readonly type: 'paths' }
+    : O extends { readonly type: 'paths' | 'patterns' }
       ? readonly string[]
       : string;
 

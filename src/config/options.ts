@@ -155,6 +155,13 @@ export const OPTIONS = [
       'Credentials for registries in the format of containers-auth.json(5), for pulls that bring none. Empty: none.',
   },
   {
+    key: 'image.pinned',
+    type: 'patterns',
+    default: [],
+    description:
+      "Images that kubelet's garbage collection and prune must leave: whole references (busybox is docker.io/library/busybox:latest), or patterns for them, as registry.k8s.io/* or *pause*. image.pause_image always is.",
+  },
+  {
     key: 'image.max_parallel_layers',
     type: 'integer',
     default: 3,

@@ -1,6 +1,6 @@
-import type { IntegerOption, Option, OptionValue, PathsOption, TextOption } from './option.js';
+import type { IntegerOption, Option, OptionValue, ListOption, TextOption } from './option.js';
 import type { YamlNode } from './parse-yaml.js';
-import { TEXT_TYPES } from './text-types.js';
+import { IMAGE_PATTERN, TEXT_TYPES } from './text-types.js';
 
 /** A value of the option's type, or the line and text of what is wrong with it. */
 export type Parsed<T extends OptionValue = OptionValue> =
@@ -14,7 +14,8 @@ export function parseValue(option: Option, node: YamlNode): Parsed {
     case 'choice':
       return parseChoice(option.choices, node);
     case 'paths':
-      return parsePaths(option, node);
+    case 'patterns':
+      return parseList(option, node);
     default:
       return parseText(option, node);
   }
@@ -29,6 +30,8 @@ export function expectedOf(option: Option): string {
       return `one of ${option.choices.join(', ')}`;
     case 'paths':
       return 'a list of absolute paths';
+    case 'patterns':
+      return 'a list of image references, in which * stands for anything';
     default:
       return option.optional === true ? `${TEXT_TYPES[option.type].expected}, or ""` : TEXT_TYPES[option.type].expected;
   }
@@ -41,12 +44,15 @@ function parseText(option: TextOption, node: YamlNode): Parsed<string> {
   return value === undefined ? wrong(expectedOf(option), node) : { ok: true, value };
 }
 
-function parsePaths(option: PathsOption, node: YamlNode): Parsed<readonly string[]> {
+const ITEMS = { paths: TEXT_TYPES.path, patterns: IMAGE_PATTERN };
+
+function parseList(option: ListOption, node: YamlNode): Parsed<readonly string[]> {
   if (node.kind !== 'sequence') return wrong(expectedOf(option), node);
+  const type = ITEMS[option.type];
   const values: string[] = [];
   for (const item of node.items) {
-    const value = TEXT_TYPES.path.read(textOf(item) ?? '');
-    if (value === undefined) return wrong(TEXT_TYPES.path.expected, item);
+    const value = type.read(textOf(item) ?? '');
+    if (value === undefined) return wrong(type.expected, item);
     values.push(value);
   }
   return { ok: true, value: values };

@@ -21,6 +21,11 @@ export const TEXT_TYPES: Readonly<Record<TextOption['type'], TextType>> = {
   handler: { expected: 'the name of a handler', read: (text) => keep(text, isHandlerName(text)) },
 };
 
+export const IMAGE_PATTERN: TextType = {
+  expected: 'an image reference, in which * stands for anything',
+  read: (text) => keep(text, /^[\w*][\w.:/@+*-]*$/.test(text)),
+};
+
 /** A RuntimeClass's handler is a DNS label, so nothing else can ever be asked for; it also becomes a file name. */
 export function isHandlerName(name: string): boolean {
   return name.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name);

@@ -71,7 +71,7 @@ function openImages({ root, image }: Config, logger: Logger): Promise<ImageServi
     ...(image.authFile === '' ? {} : { authFile: image.authFile }),
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,
-    pinned: image.pauseImage === '' ? [] : [image.pauseImage],
+    pinned: [...image.pinned, ...(image.pauseImage === '' ? [] : [image.pauseImage])],
     logger,
   });
 }

@@ -2,7 +2,7 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { nowNs } from '../base/clock.js';
-import { describeError, hasCode, notFound } from '../base/errors.js';
+import { hasCode, notFound } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { Flights } from './flights.js';
@@ -12,12 +12,12 @@ import { LayerStore } from './layers/layer-store.js';
 import { mountLayers, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/unpack-job.js';
 import { UnpackPool } from './layers/unpack-pool.js';
+import { Pinned } from './pinned.js';
 import { pullImage, type PullContext, type PullOptions } from './pull.js';
 import { Breaker } from './registry/breaker.js';
 import { DEFAULT_RETRY, type RetryPolicy } from './registry/first-of.js';
 import { HttpPool } from './registry/http.js';
 import { PartialBlobs } from './registry/partial-blobs.js';
-import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
@@ -36,7 +36,7 @@ export interface ImageServiceOptions {
   readonly maxParallelLayers: number;
   /** How long a registry may be silent. */
   readonly stallTimeoutMs: number;
-  /** References of images that are not to be removed by kubelet's garbage collection. */
+  /** See {@link Pinned}. */
   readonly pinned: readonly string[];
   readonly limits?: UnpackLimits;
   readonly retry?: RetryPolicy;
@@ -58,7 +58,7 @@ const CONNECT_TIMEOUT_MS = 15_000;
 interface Parts {
   readonly context: PullContext & { readonly pool: UnpackPool };
   readonly directory: string;
-  readonly pinned: ReadonlySet<string>;
+  readonly pinned: Pinned;
 }
 
 /** Images: pulled, imported, listed, mounted and removed. Knows nothing of sandboxes and containers but that they are owners. */
@@ -94,7 +94,7 @@ export class ImageService implements ImageRootfs {
     const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
     const content = { images, layers, pool, partials, tokens: new TokenCache() };
     const context = { ...content, http, flights, registries, patience, authFile: options.authFile, logger };
-    return new ImageService({ context, directory, pinned: pinnedNames(options) });
+    return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger) });
   }
 
   /** Images that are listed, in no order. */
@@ -121,8 +121,8 @@ export class ImageService implements ImageRootfs {
     }
   }
 
-  isPinned({ repoTags, repoDigests }: ImageRecord): boolean {
-    return [...repoTags, ...repoDigests].some((name) => this.#parts.pinned.has(name));
+  isPinned(image: ImageRecord): boolean {
+    return this.#parts.pinned.has(image);
   }
 
   /** See {@link pullImage}. */
@@ -202,17 +202,4 @@ export class ImageService implements ImageRootfs {
     await layers.settle();
     await pool.close();
   }
-}
-
-/** @throws invalid-argument for a reference that is none */
-function pinnedNames({ pinned, logger }: ImageServiceOptions): Set<string> {
-  const names = pinned.flatMap((text) => {
-    try {
-      return [formatReference(parseReference(text))];
-    } catch (error) {
-      logger.warn({ image: text, error: describeError(error) }, 'a pinned image has no valid reference');
-      return [];
-    }
-  });
-  return new Set(names);
 }
