@@ -2,7 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
-import { ensureDirectory, removeTree } from '../../base/files.js';
+import { ensureDirectory } from '../../base/files.js';
+import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
@@ -32,12 +33,14 @@ export async function createContainer(
   const { config, digest } = request;
   const sandbox = context.sandboxes.find(request.sandboxId);
   const name = containerName(config.metadata, sandbox.record.config.metadata);
+  // The name has the pod in it but not the sandbox, of which a pod may have had several.
+  const requestDigest = `${sandbox.record.id} ${digest}`;
   const holder = context.store.get(context.names.holder(name) ?? '');
-  if (holder?.status.state === 'created' && holder.record.requestDigest === digest) return holder.record.id;
-  return context.joins.run(name, digest, async () => {
+  if (holder?.status.state === 'created' && holder.record.requestDigest === requestDigest) return holder.record.id;
+  return context.joins.run(name, requestDigest, async () => {
     readyPause(context, sandbox.record.id);
     const image = context.images.resolve(config.image);
-    const record = makeRecord({ name, config, sandbox: sandbox.record, image, requestDigest: digest });
+    const record = makeRecord({ name, config, sandbox: sandbox.record, image, requestDigest });
     context.names.claim(name, record.id);
     return context.locks.run(record.id, () => make(context, { record, sandbox, image }));
   });
@@ -71,10 +74,9 @@ async function acquireAll(
 ): Promise<void> {
   const { id } = record;
   const paths = containerPaths(context.stateDir, id);
-  const runtime = context.runtimes.get(record.handler);
-  undo.push('record', () => context.store.delete(id));
+  undo.push('record', () => context.store.delete(id), { afterAll: true });
   await context.store.create(record, { state: 'creating' });
-  undo.push('bundle', () => removeTree(paths.bundle));
+  undo.push('bundle', () => removeUnmounted(paths.bundle));
   await ensureDirectory(paths.rootfs, 0o755);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
   await context.images.mountRootfs({
@@ -85,27 +87,29 @@ async function acquireAll(
   });
   await writeSpec(context, { record, sandbox: sandbox.record, image, paths });
   await prepareHost(record);
-  undo.push('runtime', () => runtime.delete(id));
-  const { stdin, stdinOnce, tty } = record.config;
-  const monitored = await context.monitor.create(
-    {
-      id,
-      name: record.name,
-      bundle: paths.bundle,
-      persistDir: context.store.dirOf(id),
-      logPath: record.logPath,
-      terminal: tty,
-      stdin,
-      leaveStdinOpen: stdin && !stdinOnce,
-    },
-    runtime,
-  );
-  undo.push('processes', () => endProcesses(monitored));
-  const processes: ContainerProcesses = { ...monitored, cgroupDir: cgroupDirOf(monitored.init, id) };
+  const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes }));
   // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
   readyPause(context, record.sandboxId);
   context.exits.watch(record, processes);
+}
+
+async function createProcesses(
+  context: ContainerContext,
+  { record, bundle }: { readonly record: ContainerRecord; readonly bundle: string },
+  undo: UndoStack,
+): Promise<ContainerProcesses> {
+  const { id, name, logPath } = record;
+  const { stdin, stdinOnce, tty } = record.config;
+  const runtime = context.runtimes.get(record.handler);
+  undo.push('runtime', () => runtime.delete(id));
+  const io = { logPath, terminal: tty, stdin, leaveStdinOpen: stdin && !stdinOnce };
+  const monitored = await context.monitor.create(
+    { id, name, bundle, persistDir: context.store.dirOf(id), ...io },
+    runtime,
+  );
+  undo.push('processes', () => endProcesses(monitored));
+  return { ...monitored, cgroupDir: cgroupDirOf(monitored.init, id) };
 }
 
 /** The pause process of a sandbox that can take containers. */
@@ -115,15 +119,14 @@ function readyPause(context: ContainerContext, sandboxId: string): ProcessIdenti
   throw failedPrecondition(`sandbox "${sandboxId}" is not ready: its state is ${status.state}`);
 }
 
-async function writeSpec(
-  context: ContainerContext,
-  {
-    record,
-    sandbox,
-    image,
-    paths,
-  }: { record: ContainerRecord; sandbox: SandboxRecord; image: ContainerImage; paths: ContainerPaths },
-): Promise<void> {
+interface SpecParts {
+  readonly record: ContainerRecord;
+  readonly sandbox: SandboxRecord;
+  readonly image: ContainerImage;
+  readonly paths: ContainerPaths;
+}
+
+async function writeSpec(context: ContainerContext, { record, sandbox, image, paths }: SpecParts): Promise<void> {
   const files = sandboxPaths(context.stateDir, sandbox.id);
   const { security } = record.config;
   const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });

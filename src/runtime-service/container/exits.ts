@@ -1,4 +1,4 @@
-import { abortable } from '../../base/abort.js';
+import { abortable, deadlineSignal } from '../../base/abort.js';
 import { nowNs } from '../../base/clock.js';
 import { describeError, hasCode } from '../../base/errors.js';
 import type { KeyedLock } from '../../base/keyed-lock.js';
@@ -54,12 +54,23 @@ export class ExitWatcher {
     const { logger } = this.#options;
     try {
       await watchExit(processes.init).ended;
-      if (record.config.security.pid !== 'container') await killCgroup(processes.cgroupDir);
+      await this.#killRest(record, processes);
       await this.#monitorEnded(processes);
       await this.#publish(record);
     } catch (error) {
       if (hasCode(error, 'not-found')) return;
       logger.error({ container: record.id, error: describeError(error) }, 'cannot record the end of a container');
+    }
+  }
+
+  /** What is left of it in a shared pid namespace; its end is recorded though some of it should not die. */
+  async #killRest(record: ContainerRecord, { cgroupDir }: ContainerProcesses): Promise<void> {
+    if (record.config.security.pid === 'container') return;
+    try {
+      await killCgroup(cgroupDir);
+    } catch (error) {
+      const fields = { container: record.id, error: describeError(error) };
+      this.#options.logger.warn(fields, 'processes of a container that ended are left');
     }
   }
 
@@ -78,7 +89,7 @@ export class ExitWatcher {
   async #monitorEnded({ monitor }: ContainerProcesses): Promise<void> {
     const watch = watchExit(monitor);
     try {
-      await abortable(watch.ended, AbortSignal.timeout(MONITOR_GRACE_MS));
+      await abortable(watch.ended, deadlineSignal(MONITOR_GRACE_MS));
     } catch {
       // A monitor that hangs: the exit file may be there all the same.
     } finally {

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { join, normalize } from 'node:path';
 
 import { nowNs } from '../../base/clock.js';
@@ -6,6 +5,7 @@ import { failedPrecondition, invalidArgument } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import type { ContainerImage } from './context.js';
+import { signalName } from './signals.js';
 import type { ContainerConfig, ContainerRecord } from './types.js';
 
 /** The record of a new container, with all that depends on sandbox and image resolved. */
@@ -38,17 +38,15 @@ function logPath(directory: string, path: string): string {
   const full = normalize(join(directory, path));
   if (!full.startsWith(normalize(`${directory}/`)))
     throw invalidArgument(`log_path "${path}" leaves the log directory`);
+  if (/\0|\/$/.test(full)) throw invalidArgument(`log_path "${path}" is no file's`);
   return full;
 }
 
-const isSignal = (name: string): name is NodeJS.Signals => name in constants.signals;
-
-/** The request's signal, the image's, or SIGTERM. Images name it `SIGTERM`, `TERM` or `15`. */
-function stopSignal({ stopSignal: asked }: ContainerConfig, image: ContainerImage): NodeJS.Signals {
-  const wished = (asked || image.config.stopSignal || 'SIGTERM').toUpperCase();
-  const byNumber = Object.entries(constants.signals).find(([, number]) => String(number) === wished)?.[0];
-  const name = byNumber ?? (wished.startsWith('SIG') ? wished : `SIG${wished}`);
-  if (isSignal(name)) return name;
+/** The request's signal, the image's, or SIGTERM. */
+function stopSignal({ stopSignal: asked }: ContainerConfig, image: ContainerImage): string {
+  const wished = asked || image.config.stopSignal || 'SIGTERM';
+  const name = signalName(wished);
+  if (name !== undefined) return name;
   const text = `unknown stop signal "${wished}"`;
   throw asked === '' ? failedPrecondition(`image ${image.id}: ${text}`) : invalidArgument(text);
 }

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describeError } from '../../base/errors.js';
-import { identify } from '../../base/sys/process.js';
+import { killTree } from '../../base/sys/kill-tree.js';
+import { endProcess, isAlive } from '../../base/sys/process.js';
+import { processOfPidFile } from '../../oci/pid-file.js';
 import type { ContainerContext } from './context.js';
-import { endProcesses } from './kill.js';
 import { containerPaths } from './paths.js';
 import { discardContainer } from './remove.js';
 import type { Container } from './store.js';
@@ -38,8 +38,7 @@ async function recoverContainer(context: ContainerContext, container: Container)
     case 'running': {
       context.exits.watch(record, status.processes);
       // Dead ones are on record before the first list is answered.
-      if (identify(status.processes.init.pid)?.startTime !== status.processes.init.startTime)
-        await context.exits.ended(record.id);
+      if (!isAlive(status.processes.init)) await context.exits.ended(record.id);
       return;
     }
     case 'exited':
@@ -66,23 +65,14 @@ async function finishRemoval(context: ContainerContext, record: ContainerRecord)
   }
 }
 
-/** The daemon was killed during `create`: its conmon and init are known by their pid files alone. */
-async function endStrayProcesses(context: ContainerContext, record: ContainerRecord): Promise<void> {
-  const { bundle } = containerPaths(context.stateDir, record.id);
-  const [init, monitor] = await Promise.all(
-    ['pid', 'conmon.pid'].map((name) => ownProcess(join(bundle, name), record.id)),
-  );
-  const dead = { pid: 0, startTime: '' };
-  await endProcesses({ init: init ?? dead, monitor: monitor ?? dead });
-}
-
-/** The process of a pid file, if it is still the one meant: its command line or cgroup names the container. */
-async function ownProcess(file: string, id: string) {
-  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
-  const process = pid > 1 ? identify(pid) : undefined;
-  if (process === undefined) return undefined;
-  const [cmdline, cgroup] = await Promise.all(
-    ['cmdline', 'cgroup'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
-  );
-  return `${cmdline ?? ''}${cgroup ?? ''}`.includes(id) ? process : undefined;
+/**
+ * The daemon was killed during `create`: its conmon and init are known by their pid files alone. A runtime that still
+ * works below conmon would bring init to life later, so the whole tree goes.
+ */
+async function endStrayProcesses(context: ContainerContext, { id }: ContainerRecord): Promise<void> {
+  const { bundle } = containerPaths(context.stateDir, id);
+  const monitor = await processOfPidFile(join(bundle, 'conmon.pid'), id);
+  if (monitor !== undefined) await killTree(monitor.pid);
+  const init = await processOfPidFile(join(bundle, 'pid'), id);
+  if (init !== undefined) await endProcess(init);
 }

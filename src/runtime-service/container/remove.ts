@@ -1,4 +1,4 @@
-import { removeTree } from '../../base/files.js';
+import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
 import { moveContainer } from './state.js';
@@ -7,7 +7,11 @@ import { stopContainer } from './stop.js';
 /** Removes a container, ending it first if it runs (CRI RemoveContainer). Gone already is fine. */
 export async function removeContainer(context: ContainerContext, id: string): Promise<void> {
   await stopContainer(context, id, 0);
-  await context.locks.run(id, () => discardContainer(context, id));
+  await context.locks.run(id, async () => {
+    // It may have come to life only now, if its creation was under way.
+    await stopContainer(context, id, 0);
+    await discardContainer(context, id);
+  });
 }
 
 /** Removes all containers of a sandbox (CRI RemovePodSandbox). */
@@ -25,7 +29,7 @@ export async function discardContainer(context: ContainerContext, id: string): P
   if (context.runtimes.names.includes(record.handler)) await context.runtimes.get(record.handler).delete(id);
   const { bundle, rootfs } = containerPaths(context.stateDir, id);
   await context.images.unmountRootfs({ owner: id, target: rootfs });
-  await removeTree(bundle);
+  await removeUnmounted(bundle);
   await context.store.delete(id);
   context.names.release(record.name, id);
 }

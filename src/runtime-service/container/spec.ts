@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 import { invalidArgument } from '../../base/errors.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
@@ -68,7 +70,7 @@ function containerProcess(input: SpecInput): OciProcess {
     user,
     args: commandLine(input),
     env: environment(input),
-    cwd: config.workingDir || image.config.workingDir || '/',
+    cwd: config.workingDir || posix.join('/', image.config.workingDir),
     capabilities: ociCapabilities({
       privileged: config.security.privileged,
       add: config.security.addCapabilities,

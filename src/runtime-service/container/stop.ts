@@ -3,6 +3,7 @@ import { deadlineExceeded, hasCode } from '../../base/errors.js';
 import { signalProcess } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
 import { killContainer } from './kill.js';
+import { signalNumber } from './signals.js';
 import type { Container } from './store.js';
 
 /** How long a container may take to end after SIGKILL before the caller is told. */
@@ -18,7 +19,7 @@ export async function stopContainer(context: ContainerContext, id: string, timeo
   if (container === undefined || processes === undefined) return;
   const ended = context.exits.ended(id);
   if (timeoutSeconds > 0 && container.status.state === 'running') {
-    signalProcess(processes.init, container.record.stopSignal);
+    signalProcess(processes.init, signalNumber(container.record.stopSignal));
     if (await endsWithin(ended, timeoutSeconds * 1000)) return;
   }
   await killContainer(container.record, processes);

@@ -66,7 +66,8 @@ export interface ContainerRecord {
   readonly imageRef: string;
   /** Absolute; empty for no log. */
   readonly logPath: string;
-  readonly stopSignal: NodeJS.Signals;
+  /** As CRI's enum names it. */
+  readonly stopSignal: string;
 }
 
 /** The processes of a created container. */
