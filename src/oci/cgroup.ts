@@ -8,11 +8,11 @@ import { identify, signalProcess, type ProcessIdentity } from '../base/sys/proce
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
 
-const MOUNT = '/sys/fs/cgroup';
+export const CGROUP_MOUNT = '/sys/fs/cgroup';
 
 /** True where /sys/fs/cgroup is cgroup v2 alone; a hybrid host counts as v1, since the controllers are there. */
 export function isCgroupV2(): boolean {
-  return existsSync(`${MOUNT}/cgroup.controllers`);
+  return existsSync(`${CGROUP_MOUNT}/cgroup.controllers`);
 }
 
 /**
@@ -30,7 +30,7 @@ export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): s
 
 /** The cgroup file systems of this host: one on v2, one a hierarchy on v1. */
 export function hierarchies(): string[] {
-  if (isCgroupV2()) return [MOUNT];
+  if (isCgroupV2()) return [CGROUP_MOUNT];
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   return mounts.flatMap((line) => {
     const [, target = '', type] = line.split(' ');
@@ -82,7 +82,7 @@ export function cgroupDirsOf(pid: number): string[] {
     if (match === null || match[2] === '/') return [];
     const [, controllers = '', path = ''] = match;
     const name = isCgroupV2() ? '' : controllers === '' ? 'unified' : controllers.replace(/^name=/, '');
-    return [join(MOUNT, name, path)];
+    return [join(CGROUP_MOUNT, name, path)];
   });
 }
 
