@@ -53,7 +53,8 @@ export const ROOMS: readonly Room[] = [
   { files: 'src/runtime-service/*', may: [...BASE, ...PODS, ...CONTAINERS, ...RUNTIME_RPCS] },
   { files: HANDLER_TYPES, may: BASE },
   { files: 'src/server/**', may: [HANDLER_TYPES, ...BASE, ...IMAGE_RPCS, ...RUNTIME_RPCS], protobuf: true },
-  { files: 'src/cli/**', may: WIRED },
+  // The other end of what the command asks for.
+  { files: 'src/cli/**', may: [...WIRED, 'src/daemon/admin.ts'] },
   // What puts the daemon together.
   { files: 'src/daemon/**', may: WIRED },
   { files: 'src/main.ts', may: [...WIRED, 'src/daemon/**'] },

@@ -5,6 +5,7 @@ import { nowNs } from '../base/clock.js';
 import { hasCode, notFound } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
+import { explainImage, type Explanation } from './explain.js';
 import { Flights } from './flights.js';
 import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
@@ -144,6 +145,20 @@ export class ImageService implements ImageRootfs {
     if (found === undefined) return;
     await this.#parts.context.images.unlist(found.id);
     await this.#collect();
+  }
+
+  /** Removes the images that nobody uses and that are not pinned, and returns them. */
+  async prune(): Promise<ImageRecord[]> {
+    const { images, layers } = this.#parts.context;
+    const unused = this.list().filter((image) => !this.isPinned(image) && !layers.isUsed(image.chain));
+    for (const { id } of unused) await images.unlist(id);
+    await this.#collect();
+    return unused;
+  }
+
+  /** See {@link explainImage}. */
+  explain(image: string): Promise<Explanation[]> {
+    return explainImage(this.#parts.context, image);
   }
 
   async mountRootfs({ imageId, owner, target, writable }: MountRootfsOptions): Promise<void> {

@@ -5,8 +5,8 @@ import type { Logger } from '../base/log.js';
 import { describeError } from '../base/errors.js';
 import { toStatus } from './codes.js';
 
-/** Serves one call of the `gantry` command: JSON in, JSON out. */
-export type AdminHandler = (request: Readonly<Record<string, unknown>>) => Promise<object>;
+/** Serves one call of the `gantry` command: JSON in, JSON out. The signal fires when the caller goes away. */
+export type AdminHandler = (request: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<object>;
 
 /** Calls beside CRI, by name: the path is `/gantry.v1.Admin/<name>`. */
 export type AdminHandlers = Readonly<Record<string, AdminHandler>>;
@@ -20,7 +20,10 @@ export function registerAdmin(
   const asIs = (bytes: Buffer): Buffer => bytes;
   for (const [name, handler] of Object.entries(handlers)) {
     const serve = (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
-      void answer(call.request, handler, options.ready).then(
+      const gone = new AbortController();
+      call.on('cancelled', () => gone.abort());
+      const serveOne = (request: Readonly<Record<string, unknown>>): Promise<object> => handler(request, gone.signal);
+      void answer(call.request, serveOne, options.ready).then(
         (bytes) => respond(null, bytes),
         (error: unknown) => {
           options.logger.warn({ rpc: name, error: describeError(error) }, 'admin call failed');
@@ -32,10 +35,14 @@ export function registerAdmin(
   }
 }
 
-async function answer(request: Buffer, handler: AdminHandler, ready: () => Error | undefined): Promise<Buffer> {
+async function answer(
+  request: Buffer,
+  serve: (request: Readonly<Record<string, unknown>>) => Promise<object>,
+  ready: () => Error | undefined,
+): Promise<Buffer> {
   const refusal = ready();
   if (refusal !== undefined) throw refusal;
-  return Buffer.from(JSON.stringify(await handler(parse(request))));
+  return Buffer.from(JSON.stringify(await serve(parse(request))));
 }
 
 function parse(request: Buffer): Record<string, unknown> {

@@ -1,36 +1,86 @@
 import { resolve } from 'node:path';
-import { stdout } from 'node:process';
+import { stdin, stdout } from 'node:process';
+import { text } from 'node:stream/consumers';
 
 import { Command } from 'commander';
 
-import { callAdmin } from '../admin-client.js';
+import { invalidArgument } from '../../base/errors.js';
+import { askDaemon } from '../ask-daemon.js';
+import { imageTable, namesAndId, sizeText, type ImageSummary } from './image-summary.js';
 
-const DEFAULT_ADDRESS = '/run/gantry/gantry.sock';
-/** Images may be large and disks slow; who loses patience has Ctrl-C. */
-const TIMEOUT_MS = 3_600_000;
-
-interface ImportedImage {
-  readonly id: string;
-  readonly repoTags: readonly string[];
+interface Images {
+  readonly images: readonly ImageSummary[];
 }
 
-/** `gantry image …`; the socket is the parent command's `--address`. */
+/** `gantry image …` */
 export function imageCommand(): Command {
   const image = new Command('image').description('work with images');
+  addPull(image);
+  addQuestions(image);
+  addRemovals(image);
   image
     .command('import')
     .description('import the images of an OCI layout')
     .argument('<path>', 'directory of the layout, or a tar archive of it')
     .option('--name <reference>', 'name for the image, if the layout holds one')
     .action(async (path: string, options: { name?: string }, command: Command) => {
-      const { address = DEFAULT_ADDRESS } = command.optsWithGlobals<{ address?: string }>();
-      const request = { path: resolve(path), ...options };
-      const answer = await callAdmin({ address, method: 'ImportImage', request, timeoutMs: TIMEOUT_MS });
-      for (const imported of (answer as { images: ImportedImage[] }).images) stdout.write(`${line(imported)}\n`);
+      const answer = await askDaemon(command, 'ImportImage', { path: resolve(path), ...options });
+      for (const imported of (answer as Images).images) print(namesAndId(imported));
     });
   return image;
 }
 
-function line({ id, repoTags }: ImportedImage): string {
-  return [...repoTags, id].join(' ');
+function addPull(image: Command): void {
+  image
+    .command('pull')
+    .description('pull an image')
+    .argument('<image>')
+    .option('--username <name>', 'who pulls; without it, the auth file of the daemon says')
+    .option('--password-stdin', 'read the password from standard input')
+    .action(async (name: string, options: { username?: string; passwordStdin?: true }, command: Command) => {
+      const { username, passwordStdin } = options;
+      if ((username === undefined) !== (passwordStdin === undefined))
+        throw invalidArgument('--username and --password-stdin go together');
+      const password = passwordStdin === undefined ? undefined : (await text(stdin)).replace(/\r?\n$/, '');
+      print(namesAndId((await askDaemon(command, 'PullImage', { image: name, username, password })) as ImageSummary));
+    });
+}
+
+function addQuestions(image: Command): void {
+  image
+    .command('list')
+    .description('list the images')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: true }, command: Command) => {
+      const { images } = (await askDaemon(command, 'ListImages', {})) as Images;
+      print(options.json ? JSON.stringify(images, null, 2) : imageTable(images));
+    });
+  image
+    .command('inspect')
+    .description('print all that is known of an image, as JSON')
+    .argument('<image>')
+    .action(async (name: string, _options: object, command: Command) =>
+      print(JSON.stringify(await askDaemon(command, 'InspectImage', { image: name }), null, 2)),
+    );
+}
+
+function addRemovals(image: Command): void {
+  image
+    .command('remove')
+    .description('remove images with all their names; layers in use stay until they are let go')
+    .argument('<image...>')
+    .action(async (names: string[], _options: object, command: Command) => {
+      for (const name of names) print(((await askDaemon(command, 'RemoveImage', { image: name })) as ImageSummary).id);
+    });
+  image
+    .command('prune')
+    .description('remove the images that nobody uses and that are not pinned')
+    .action(async (_options: object, command: Command) => {
+      const { images } = (await askDaemon(command, 'PruneImages', {})) as Images;
+      for (const removed of images) print(`${namesAndId(removed)} (${sizeText(removed.size)})`);
+    });
+}
+
+function print(line: string): void {
+  stdout.write(`${line}\n`);
 }

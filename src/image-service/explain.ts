@@ -1,0 +1,77 @@
+import { describeError } from '../base/errors.js';
+import { readAuthFile } from './registry/auth-file.js';
+import type { Breaker } from './registry/breaker.js';
+import { credentialsFor, type CredentialSources } from './registry/credentials-for.js';
+import type { Endpoint } from './registry/endpoint.js';
+import { formatReference, type Reference } from './registry/reference.js';
+import type { Registries } from './registry/registries.js';
+
+export interface ExplainContext {
+  readonly registries: Registries;
+  readonly patience: { readonly breaker: Breaker };
+  readonly authFile?: string | undefined;
+}
+
+/** A name that an image may stand for, and the servers that would be asked for it, in order. */
+export interface Explanation {
+  readonly reference: string;
+  readonly servers: readonly ExplainedServer[];
+  /** Why it cannot be pulled at all. */
+  readonly error?: string;
+}
+
+export interface ExplainedServer {
+  readonly url: string;
+  readonly role: Endpoint['role'];
+  /** What it may be asked for: what a tag stands for, content. */
+  readonly capabilities: readonly ('resolve' | 'pull')[];
+  readonly tls: 'verified' | 'not verified' | 'none';
+  /** The file that names the server. */
+  readonly why: string;
+  /** Where the credentials for it come from, if it asks for some. */
+  readonly credentials: string;
+  /** Why it is asked after the others for now. */
+  readonly trouble?: string;
+}
+
+/** Tells where an image would be pulled from, and why, without asking anybody but credential helpers. */
+export async function explainImage(context: ExplainContext, image: string): Promise<Explanation[]> {
+  const references = await context.registries.references(image);
+  return Promise.all(references.map((reference) => explain(context, reference)));
+}
+
+async function explain(context: ExplainContext, reference: Reference): Promise<Explanation> {
+  const name = formatReference(reference);
+  try {
+    const authFile = context.authFile === undefined ? undefined : await readAuthFile(context.authFile);
+    const endpoints = await context.registries.endpointsFor(reference);
+    const sessions = context.patience.breaker.inOrder(endpoints.map((endpoint) => ({ endpoint })));
+    const servers = sessions.map(({ endpoint }) => explainServer(context, endpoint, { reference, authFile }));
+    return { reference: name, servers: await Promise.all(servers) };
+  } catch (error) {
+    return { reference: name, servers: [], error: describeError(error) };
+  }
+}
+
+async function explainServer(
+  { patience }: ExplainContext,
+  endpoint: Endpoint,
+  sources: CredentialSources,
+): Promise<ExplainedServer> {
+  const { base, role, resolve, pull, why } = endpoint;
+  const trouble = patience.breaker.trouble(base);
+  return {
+    url: `${base}/${endpoint.path ?? sources.reference.repository}`,
+    role,
+    capabilities: [...(resolve ? (['resolve'] as const) : []), ...(pull ? (['pull'] as const) : [])],
+    tls: tlsOf(endpoint),
+    why,
+    credentials: await credentialsFor(endpoint, sources).then(({ from }) => from, describeError),
+    ...(trouble === undefined ? {} : { trouble: `${trouble.why} (for ${Math.ceil(trouble.forMs / 1000)} s more)` }),
+  };
+}
+
+function tlsOf({ base, tls }: Endpoint): ExplainedServer['tls'] {
+  if (base.startsWith('http:')) return 'none';
+  return tls.skipVerify ? 'not verified' : 'verified';
+}
