@@ -61,12 +61,21 @@ test-e2e: build test-packages ## end-to-end tests alone: crictl, critest, crash,
 
 test: ## install what is missing; every check, unit and end-to-end test; ends with the sum
 	@rm -rf $(RESULTS)
-	@scripts/run-suites.sh check check-api test-unit test-e2e
+	@scripts/run-suites.sh check check-api test-unit test-e2e test-vm-short
 
 test-all: export GANTRY_E2E_FULL := 1
 test-all: ## what make test leaves out for its time, too
 	@rm -rf $(RESULTS)
-	@scripts/run-suites.sh check check-api test-unit test-node24 test-e2e
+	@scripts/run-suites.sh check check-api test-unit test-node24 test-e2e test-vm
+
+test-vm-packages: test-packages
+	@scripts/install-packages.sh vm
+
+test-vm-short: build test-vm-packages ## pods, cgroups and crashes on cgroup v2, by runc and crun, in virtual machines
+	@e2e/vm/test-vm short
+
+test-vm: build test-vm-packages ## all of crictl's suites on cgroup v2, by both drivers and runtimes; half an hour
+	@e2e/vm/test-vm all
 
 test-node24: build ## unit tests on Node 24
 	@scripts/test-node24.sh
@@ -74,4 +83,4 @@ test-node24: build ## unit tests on Node 24
 clean: ## remove what was built; downloads in .cache stay
 	rm -rf build bin api/cri/generated
 
-.PHONY: help deps build run generate check check-api format test-packages test-unit test-e2e test test-all test-node24 clean
+.PHONY: help deps build run generate check check-api format test-packages test-unit test-e2e test test-all test-vm-packages test-vm-short test-vm test-node24 clean

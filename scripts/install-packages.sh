@@ -2,18 +2,21 @@
 # Installs the missing ones of a group's Debian packages: install-packages.sh run test
 #   run   what Gantry needs on a node: runtime, monitor, pause process, CNI plugins; busybox for the demo image
 #   test  what the end-to-end tests need on top
+#   vm    what the virtual machine with cgroup v2 needs on top of both
 set -eu
 
 run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static'
 test='docker-registry gcc libc6-dev dash util-linux'
+vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs crun'
 
 wanted=
 for group; do
   case $group in
     run) wanted="$wanted $run" ;;
     test) wanted="$wanted $test" ;;
+    vm) wanted="$wanted $vm" ;;
     *)
-      echo "unknown group \"$group\": run and test are known" >&2
+      echo "unknown group \"$group\": run, test and vm are known" >&2
       exit 2
       ;;
   esac

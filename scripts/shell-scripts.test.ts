@@ -78,7 +78,7 @@ describe('shell scripts', () => {
     it('refuses a group that it does not know', async () => {
       expect(await call('install-packages.sh', ['all'])).toEqual({
         code: 2,
-        said: 'unknown group "all": run and test are known\n',
+        said: 'unknown group "all": run, test and vm are known\n',
       });
     });
   });
