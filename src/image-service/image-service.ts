@@ -19,6 +19,7 @@ import { Breaker } from './registry/breaker.js';
 import { DEFAULT_RETRY, type RetryPolicy } from './registry/first-of.js';
 import { HttpPool } from './registry/http.js';
 import { PartialBlobs } from './registry/partial-blobs.js';
+import { Proxies } from './registry/proxies.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
@@ -41,6 +42,8 @@ export interface ImageServiceOptions {
   readonly pinned: readonly string[];
   readonly limits?: UnpackLimits;
   readonly retry?: RetryPolicy;
+  /** Where proxies are looked for, the daemon's environment if not given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
 }
 
@@ -87,7 +90,8 @@ export class ImageService implements ImageRootfs {
     layers.retain(EARLIER_OWNERS, layers.all());
     const isWhole = ({ chain }: ImageRecord): boolean => chain.every((chainId) => layers.has(chainId));
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
-    const http = new HttpPool({ connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs });
+    const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs };
+    const http = new HttpPool(times, new Proxies(options.environment ?? process.env));
     const flights = new Flights<ImageContent>();
     const registries = new Registries(options);
     await registries.refresh();

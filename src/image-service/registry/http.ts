@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 
-import { Agent, request } from 'undici';
+import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 
 import { abortReason } from '../../base/abort.js';
 import { errnoOf, unavailable, type GantryError } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
+import { Proxies } from './proxies.js';
 import { secureContext } from './tls.js';
 import { transient } from './transient.js';
 
@@ -37,13 +38,21 @@ const LONG_WAITED = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ENOT
 /** Headers that belong to one server; a redirect to another must not carry them. */
 const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
+interface AgentOptions {
+  readonly tls: TlsSettings;
+  readonly dialTimeoutMs: number | undefined;
+  readonly proxy: URL | undefined;
+}
+
 /** HTTP connections, kept alive, one set for each way to trust a server. */
 export class HttpPool {
-  readonly #agents = new Map<string, Agent>();
+  readonly #agents = new Map<string, Dispatcher>();
   readonly #timeouts: HttpTimeouts;
+  readonly #proxies: Proxies;
 
-  constructor(timeouts: HttpTimeouts) {
+  constructor(timeouts: HttpTimeouts, proxies = new Proxies({})) {
     this.#timeouts = timeouts;
+    this.#proxies = proxies;
   }
 
   /**
@@ -71,7 +80,8 @@ export class HttpPool {
   }
 
   async #sendOnce(endpoint: Endpoint, { url, signal, ...rest }: HttpRequest, attempt = 1): Promise<HttpAnswer> {
-    const dispatcher = this.#agentFor(endpoint);
+    const proxy = this.#proxies.for(new URL(url));
+    const dispatcher = this.#agentFor(endpoint, proxy);
     try {
       const answer = await request(url, { ...rest, dispatcher, ...(signal === undefined ? {} : { signal }) });
       // A body that nobody listens to yet must not bring the process down when its connection breaks.
@@ -81,12 +91,13 @@ export class HttpPool {
       if (signal?.aborted) throw abortReason(signal);
       // The server may have closed a kept connection at the moment that we used it.
       if (attempt === 1 && isReset(error)) return this.#sendOnce(endpoint, { url, signal, ...rest }, 2);
-      throw noAnswer(url, error);
+      const { origin } = new URL(url);
+      throw noAnswer(proxy === undefined ? origin : `${origin} through the proxy ${proxy.host}`, error);
     }
   }
 
-  #agentFor({ tls, dialTimeoutMs }: Endpoint): Agent {
-    const key = JSON.stringify([tls, dialTimeoutMs]);
+  #agentFor({ tls, dialTimeoutMs }: Endpoint, proxy?: URL): Dispatcher {
+    const key = JSON.stringify([tls, dialTimeoutMs, proxy]);
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#agents;
@@ -94,12 +105,12 @@ export class HttpPool {
       this.#agents.delete(oldest[0]);
       void oldest[1].close();
     }
-    const agent = this.#makeAgent(tls, dialTimeoutMs);
+    const agent = this.#makeAgent({ tls, dialTimeoutMs, proxy });
     this.#agents.set(key, agent);
     return agent;
   }
 
-  #makeAgent(tls: TlsSettings, dialTimeoutMs?: number): Agent {
+  #makeAgent({ tls, dialTimeoutMs, proxy }: AgentOptions): Dispatcher {
     const { connectMs, headersMs, stallMs } = this.#timeouts;
     let context: ReturnType<typeof secureContext> | undefined;
     const connect = {
@@ -110,7 +121,11 @@ export class HttpPool {
         return (context ??= secureContext(tls));
       },
     };
-    return new Agent({ connect, headersTimeout: headersMs, bodyTimeout: stallMs, keepAliveTimeout: 15_000 });
+    const times = { headersTimeout: headersMs, bodyTimeout: stallMs, keepAliveTimeout: 15_000 };
+    if (proxy === undefined) return new Agent({ ...times, connect });
+    // The endpoint's certificates are not for the proxy, which may refuse tunnels for plain HTTP.
+    const proxyTls = { timeout: connect.timeout };
+    return new ProxyAgent({ ...times, uri: proxy.href, requestTls: connect, proxyTls, proxyTunnel: false });
   }
 }
 
@@ -134,9 +149,9 @@ function isReset(error: unknown): boolean {
 }
 
 /** Errors of connecting to several addresses have no message of their own, only a code. */
-function noAnswer(url: string, error: unknown): GantryError {
+function noAnswer(where: string, error: unknown): GantryError {
   const { message, code } = error as { message?: string; code?: string };
   const why = message || errnoOf(error) || code || 'unknown';
-  const text = `no answer from ${new URL(url).origin}: ${why}`;
+  const text = `no answer from ${where}: ${why}`;
   return LONG_WAITED.includes(code ?? '') ? unavailable(text) : transient('unavailable', text);
 }
