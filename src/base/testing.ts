@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,15 @@ export class Scratch {
     const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
     this.defer(() => killGroup(child.pid));
     return child as ChildProcess & { readonly pid: number };
+  }
+
+  /** A part of this one, that is taken down with it. */
+  below(name: string): Scratch {
+    const part = new Scratch();
+    part.#root = this.path(name);
+    mkdirSync(part.#root);
+    this.defer(() => part.drop());
+    return part;
   }
 
   async make(prefix: string): Promise<void> {
