@@ -111,7 +111,7 @@ describe('a creation that fails', () => {
   it('says what the runtime said, and leaves no process', async () => {
     const { create } = await prepare({ args: ['no-such-program'] });
     const error = await rejection(create());
-    expect(error.code).toBe('internal');
+    expect(error.code).toBe('invalid-argument');
     expect(error.message).toMatch(
       /^runtime handler "test": create "one": .*"no-such-program": executable file not found/,
     );

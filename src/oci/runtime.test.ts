@@ -65,14 +65,20 @@ describe('what the runtime refuses', () => {
     [
       'a command that is not there',
       { process: { args: ['no-such-program'] } },
+      'invalid-argument',
       /"no-such-program": executable file not found/,
     ],
-    ['a directory that is not absolute', { process: { cwd: 'relative' } }, /[Cc]wd/],
-    ['a sysctl without its namespace', { linux: { sysctl: { 'net.ipv4.ip_forward': '1' } } }, /net\.ipv4\.ip_forward/],
-  ])('%s is told at creation', async (_, more, message) => {
+    ['a directory that is not absolute', { process: { cwd: 'relative' } }, 'invalid-argument', /[Cc]wd/],
+    [
+      'a sysctl without its namespace',
+      { linux: { sysctl: { 'net.ipv4.ip_forward': '1' } } },
+      'internal',
+      /net\.ipv4\.ip_forward/,
+    ],
+  ])('%s is told at creation', async (_, more, code, message) => {
     const { runtime, bundle } = await prepare('bad', more);
     const error = await rejection(runtime.create('bad', bundle));
-    expect(error).toMatchObject({ code: 'internal', message: expect.stringMatching(message) });
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(error.message).toMatch(/^runtime handler "test": create "bad": /);
     await runtime.delete('bad');
     expect(await readdir(scratch.path('runtime')).catch(() => [])).toEqual([]);

@@ -93,15 +93,26 @@ export class OciRuntime {
     return result;
   }
 
-  /** The error of a failed call: handler, verb, id and what the runtime said. */
+  /** The error of a failed call: handler, verb, id and what the runtime said, which may tell whose fault it is. */
   failure(verb: string, id: string, reason: string, code: ErrorCode = 'internal'): GantryError {
-    return new GantryError(code, `${this.#what(verb, id)}: ${reason}`);
+    const asked = code === 'internal' && ASKED_FOR.some((pattern) => pattern.test(reason));
+    return new GantryError(asked ? 'invalid-argument' : code, `${this.#what(verb, id)}: ${reason}`);
   }
 
   #what(verb: string, id: string): string {
     return `runtime handler "${this.options.handler}": ${verb} "${id}"`;
   }
 }
+
+/**
+ * What runc and crun say when the container cannot be what was asked for: its program is not there or is none, its
+ * working directory is no directory, the kernel does not take a sysctl.
+ */
+const ASKED_FOR = [
+  /\bexec: ".*": |\bexecutable file\b|\bexec format error\b/i,
+  /\bcwd\b/i,
+  /\/proc\/sys\/\S+: (invalid argument|no such file)/i,
+] as const;
 
 function said({ stderr, stdout }: RunResult): string {
   return tail(stderr.toString().trim() || stdout.toString().trim() || 'no message');

@@ -3,7 +3,7 @@ import { alreadyExists, wrapError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { removeUnmounted } from '../base/remove-unmounted.js';
 import { endProcess, type ProcessIdentity } from '../base/sys/process.js';
-import { unmount, writeInNetns } from '../base/sys/sys.js';
+import { unmount } from '../base/sys/sys.js';
 import { withUndo, type UndoStack } from '../base/undo.js';
 import { bandwidthOf } from './bandwidth.js';
 import type { SandboxContext, SandboxNetwork } from './context.js';
@@ -12,7 +12,7 @@ import { sandboxName } from './name.js';
 import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
 import { createPause } from './pause.js';
 import { moveSandbox } from './state.js';
-import { planSysctls } from './sysctls.js';
+import { planSysctls, writeNetworkSysctls } from './sysctls.js';
 import type { SandboxConfig, SandboxRecord } from './types.js';
 import { watchPause } from './watch.js';
 
@@ -126,9 +126,7 @@ async function acquireNetworkAndPause(
   if (pause.status === 'rejected') throw pause.reason;
   if (network.status === 'rejected') throw network.reason;
   // After ADD, so that the pod's wish wins over a plugin's.
-  if (record.netnsPath !== undefined && sysctls.network.length > 0) {
-    await writeInNetns(record.netnsPath, sysctls.network);
-  }
+  if (record.netnsPath !== undefined) await writeNetworkSysctls(record.netnsPath, sysctls);
   await runtime.start(record.id);
   return { pause: pause.value, network: network.value };
 }

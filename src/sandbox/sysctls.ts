@@ -1,4 +1,5 @@
-import { invalidArgument } from '../base/errors.js';
+import { errnoOf, invalidArgument } from '../base/errors.js';
+import { writeInNetns } from '../base/sys/sys.js';
 import type { SandboxConfig } from './types.js';
 
 /** A pod's sysctls by who writes them: the daemon into the network namespace after ADD, or the runtime. */
@@ -51,4 +52,18 @@ function sysctlPath(name: string): string {
 
 function swap(name: string): string {
   return name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'));
+}
+
+/** What the kernel says to a name or a value that it does not have or take. */
+const REFUSED = ['ENOENT', 'ENOTDIR', 'EINVAL', 'ERANGE', 'EACCES', 'EPERM', 'EOPNOTSUPP'];
+
+/** Writes the network's part of the plan. @throws invalid-argument naming what the kernel refuses. */
+export async function writeNetworkSysctls(netnsPath: string, { network }: SysctlPlan): Promise<void> {
+  if (network.length === 0) return;
+  try {
+    await writeInNetns(netnsPath, network);
+  } catch (error) {
+    if (!REFUSED.includes(errnoOf(error) ?? '')) throw error;
+    throw invalidArgument('the kernel refuses a sysctl', error);
+  }
 }

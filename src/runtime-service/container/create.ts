@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
+import { errnoOf, failedPrecondition, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
 import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
@@ -156,11 +157,19 @@ function targetInit(context: ContainerContext, record: ContainerRecord): Process
 
 /** What the host must have: the log's directory, and a directory for a mount source that is missing, as the peers do. */
 async function prepareHost({ logPath, config }: ContainerRecord): Promise<void> {
-  if (logPath !== '') await mkdir(dirname(logPath), { recursive: true, mode: 0o755 });
+  if (logPath !== '') await makeDirectory(dirname(logPath), `log path ${logPath}`);
   for (const { hostPath } of config.mounts) {
-    await mkdir(hostPath, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
-      if ((error as { code?: string }).code !== 'EEXIST') throw wrapError(error, `mount source ${hostPath}`);
-    });
+    if (!existsSync(hostPath)) await makeDirectory(hostPath, `mount source ${hostPath}`);
+  }
+}
+
+/** @throws invalid-argument where something else is in the way. */
+async function makeDirectory(path: string, what: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    const inTheWay = errnoOf(error) === 'EEXIST' || errnoOf(error) === 'ENOTDIR';
+    throw wrapError(error, `${what} cannot be made`, inTheWay ? 'invalid-argument' : 'internal');
   }
 }
 
