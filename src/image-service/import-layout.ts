@@ -2,8 +2,9 @@ import { lstat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 
 import { hasCode, invalidArgument, notFound } from '../base/errors.js';
+import { readDockerArchive, type ArchivedImage } from './docker-archive.js';
 import type { ImageNames, ImageStore } from './image-store.js';
-import { installImage } from './install-image.js';
+import { installImage, type InstallOptions } from './install-image.js';
 import type { LayerStore } from './layers/layer-store.js';
 import type { UnpackPool } from './layers/unpack-pool.js';
 import { readBlob, readBlobText, readDocument, fileChunks } from './layout-files.js';
@@ -34,8 +35,8 @@ const FULL_NAME = 'io.containerd.image.name';
 const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /**
- * Imports the images of an OCI layout (image-spec, image-layout.md), a directory or a tar archive of one, that are for
- * this machine.
+ * Imports the images of an OCI layout (image-spec, image-layout.md) that are for this machine, or those of a
+ * docker-archive; either may be a directory or a tar archive.
  * @throws invalid-argument if there is no layout; not-found if it has nothing for this machine
  */
 export async function importLayout(
@@ -70,13 +71,44 @@ interface Layout extends ImportOptions {
 }
 
 async function importDirectory(context: ImportContext, layout: Layout): Promise<ImageRecord[]> {
+  const archived = await archivedImages(layout);
+  if (archived !== undefined) return importArchived(context, layout, archived);
   const entries = await imagesOf(layout);
-  if (layout.name !== undefined && entries.length > 1)
-    throw invalidArgument(`${layout.what} holds ${entries.length} images, so they cannot all be called ${layout.name}`);
+  refuseOneName(layout, entries.length);
   const imported: ImageRecord[] = [];
   for (const entry of entries) imported.push(await importImage(context, layout, entry));
   return imported;
 }
+
+function refuseOneName({ name, what }: Layout, count: number): void {
+  if (name !== undefined && count > 1)
+    throw invalidArgument(`${what} holds ${count} images, so they cannot all be called ${name}`);
+}
+
+/** What Docker saves since 2024 is both: a layout says more. */
+async function archivedImages({ directory, what }: Layout): Promise<ArchivedImage[] | undefined> {
+  const isLayout = (await readDocument(join(directory, 'index.json'))) !== undefined;
+  return isLayout ? undefined : readDockerArchive(directory, what);
+}
+
+async function importArchived(
+  context: ImportContext,
+  layout: Layout,
+  archived: readonly ArchivedImage[],
+): Promise<ImageRecord[]> {
+  refuseOneName(layout, archived.length);
+  const imported: ImageRecord[] = [];
+  for (const { manifest, configJson, tags, files } of archived) {
+    const names = layout.name === undefined ? tags : [layout.name];
+    const fetchLayer: FetchLayer = (layer, unpack) => unpack(fileChunks(files.get(layer.digest) ?? ''));
+    const content = { manifest, configJson, fetchLayer };
+    const complete = names.map((name) => formatReference(parseReference(name)));
+    imported.push(await install(context, layout, { content, names: { tags: complete, digests: [] } }));
+  }
+  return imported;
+}
+
+type FetchLayer = InstallOptions['fetchLayer'];
 
 interface LayoutImage {
   readonly entry: IndexEntry;
@@ -85,7 +117,10 @@ interface LayoutImage {
 
 async function imagesOf(layout: Layout): Promise<LayoutImage[]> {
   const text = await readDocument(join(layout.directory, 'index.json'));
-  if (text === undefined) throw invalidArgument(`${layout.what} is no OCI layout: it has no index.json`);
+  if (text === undefined)
+    throw invalidArgument(
+      `${layout.what} is no OCI layout: it has no index.json, nor the manifest.json of a docker-archive`,
+    );
   const index = parseManifest(text, INDEX_TYPES[0] ?? '', `${layout.what}: index.json`);
   const entries = index.kind === 'index' ? index.entries : [];
   const found = await Promise.all(entries.map((entry) => manifestFor(layout, entry, entries.length === 1)));
@@ -123,22 +158,22 @@ async function importImage(
   layout: Layout,
   { entry, manifest }: LayoutImage,
 ): Promise<ImageRecord> {
-  const { layers, images } = context;
   const names = layout.name === undefined ? namesOf(entry) : namesFor(layout.name, entry.digest);
+  const configJson = await readBlobText(layout.directory, manifest.config);
+  const fetchLayer: FetchLayer = (layer, unpack) => unpack(readBlob(layout.directory, layer));
+  return install(context, layout, { content: { manifest, configJson, fetchLayer }, names });
+}
+
+async function install(
+  { layers, images }: ImportContext,
+  layout: Layout,
+  image: { content: Pick<InstallOptions, 'manifest' | 'configJson' | 'fetchLayer'>; names: ImageNames },
+): Promise<ImageRecord> {
   const owner = `import:${counter++}`;
   const signal = layout.signal ?? new AbortController().signal;
+  const what = `${layout.what}: image ${digestOf(image.content.configJson)}`;
   try {
-    const configJson = await readBlobText(layout.directory, manifest.config);
-    const content = await installImage({
-      layers,
-      manifest,
-      configJson,
-      fetchLayer: (layer, unpack) => unpack(readBlob(layout.directory, layer)),
-      what: `${layout.what}: image ${digestOf(configJson)}`,
-      owner,
-      signal,
-    });
-    return await images.add(content, names);
+    return await images.add(await installImage({ ...image.content, layers, what, owner, signal }), image.names);
   } finally {
     layers.release(owner);
   }

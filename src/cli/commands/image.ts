@@ -20,8 +20,8 @@ export function imageCommand(): Command {
   addRemovals(image);
   image
     .command('import')
-    .description('import the images of an OCI layout')
-    .argument('<path>', 'directory of the layout, or a tar archive of it')
+    .description('import the images of an OCI layout or of what docker save wrote')
+    .argument('<path>', 'directory, or a tar archive of it')
     .option('--name <reference>', 'name for the image, if the layout holds one')
     .action(async (path: string, options: { name?: string }, command: Command) => {
       const answer = await askDaemon(command, 'ImportImage', { path: resolve(path), ...options });
