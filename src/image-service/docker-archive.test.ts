@@ -77,7 +77,9 @@ describe('a docker-archive', () => {
     write('layer.tar', tar);
     symlinkSync('/etc/passwd', join(dir, 'link'));
     list({ Config: '../../../etc/passwd', Layers: [] });
-    expect(await failure()).toMatch(/^data-loss: .*passwd" (leads out of the archive|is missing)|^data-loss: .* lacks ".*passwd"/);
+    expect(await failure()).toMatch(
+      /^data-loss: .*passwd" (leads out of the archive|is missing)|^data-loss: .* lacks ".*passwd"/,
+    );
     list({ Config: 'ok.json', Layers: ['link'] });
     expect(await failure()).toMatch(/^data-loss: .*"link" leads out of the archive/);
     list({ Config: 'ok.json', Layers: ['none.tar'] });
