@@ -5,7 +5,7 @@
 #   vm    what the virtual machine with cgroup v2 needs on top of both
 set -eu
 
-run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static'
+run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd'
 test='docker-registry gcc libc6-dev dash skopeo util-linux'
 vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs crun'
 

@@ -2,7 +2,8 @@ import * as zlib from 'node:zlib';
 import type { Transform } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
-import { codeOf, dataLoss, type GantryError, unimplemented, wrapError } from '../../base/errors.js';
+import { codeOf, dataLoss, type GantryError, wrapError } from '../../base/errors.js';
+import { ZstdCommand } from './zstd-command.js';
 
 /** Twice as fast as zlib's default of 16 KiB. */
 const CHUNK_SIZE = 131_072;
@@ -84,7 +85,10 @@ export class Decompressor {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= dataLoss('the compressed data is broken or cut off', error);
+    this.#failure ??=
+      codeOf(error) === undefined
+        ? dataLoss('the compressed data is broken or cut off', error)
+        : (error as GantryError);
     this.#wake?.();
   }
 }
@@ -102,6 +106,5 @@ function streamFor(start: Buffer): Transform | undefined {
 /** Node has zstd from 22.15 on; the types of the oldest Node that we support do not know it. */
 function zstdStream(): Transform {
   const { createZstdDecompress: create } = zlib as { createZstdDecompress?: (options: object) => Transform };
-  if (create === undefined) throw unimplemented(`zstd layers need Node 22.15 or later, this is ${process.version}`);
-  return create({ chunkSize: CHUNK_SIZE });
+  return create === undefined ? new ZstdCommand() : create({ chunkSize: CHUNK_SIZE });
 }
