@@ -210,12 +210,14 @@ describe('CniManager', () => {
     expect(await manager.setUp(pod())).toMatchObject({ network: 'first' });
   });
 
-  it('says at ADD which plugin cannot be run', async () => {
+  it('says which plugin cannot be run before it runs any, and keeps no record', async () => {
     const manager = await scratch.manager();
     await chmod(join(scratch.binDir, 'two'), 0o644);
     await expect(manager.setUp(pod())).rejects.toMatchObject({
-      code: 'not-found',
+      code: 'failed-precondition',
       message: expect.stringContaining('"two"'),
     });
+    expect(await scratch.calls()).toEqual([]);
+    expect(await manager.records()).toEqual([]);
   });
 });

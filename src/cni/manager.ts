@@ -5,6 +5,7 @@ import { addAll, checkAll, deleteAll } from './attach.js';
 import { AttachmentStore, type AttachmentIntent, type AttachmentRecord } from './attachment-store.js';
 import { capabilityArgs } from './capabilities.js';
 import { cniArgs } from './cni-args.js';
+import { missingPlugins } from './find-plugin.js';
 import type { JsonObject } from './json.js';
 import type { NetworkConfig } from './network-config.js';
 import { NetworkDirectory } from './network-directory.js';
@@ -156,7 +157,11 @@ export class CniManager {
   async #defaultNetwork(): Promise<NetworkConfig> {
     const network = await this.#directory.defaultNetwork();
     if (network === undefined) throw failedPrecondition(this.status().message);
-    return network;
+    // Now and not when the chain comes to it: there its DEL could not run either, and a pod could not go away.
+    const missing = await missingPlugins(network, this.#context.binDirs);
+    if (missing.length === 0) return network;
+    const names = missing.map((type) => `"${type}"`).join(', ');
+    throw failedPrecondition(`network "${network.name}" needs plugins that are not there: ${names}`);
   }
 
   async #add(intent: AttachmentIntent, network: string, signal?: AbortSignal): Promise<PodNetwork> {
