@@ -16,15 +16,20 @@ import { waitFor } from './wait.js';
 const GANTRYD = join(PROJECT_ROOT, 'bin', 'gantryd');
 const START_MS = 15_000;
 
+/** gantryd's configuration, as in its file. */
+export type Settings = Readonly<Record<string, unknown>>;
+
 /** gantryd on a suite's scratch directories. It can be ended and started again; what it made stays meanwhile. */
 export class Daemon {
   readonly #scratch: Scratch;
   readonly #crictl: Crictl;
+  readonly #settings: Settings;
   readonly #config: string;
   readonly logFile: string;
   #service: Service | undefined;
 
-  constructor(scratch: Scratch, crictl: Crictl) {
+  constructor(scratch: Scratch, crictl: Crictl, settings: Settings = {}) {
+    this.#settings = settings;
     this.#scratch = scratch;
     this.#crictl = crictl;
     this.logFile = join(scratch.dir, 'gantryd.log');
@@ -38,7 +43,7 @@ export class Daemon {
 
   /** Writes configuration and CNI network, starts the daemon and waits until it answers. */
   async start(): Promise<void> {
-    await writeFile(this.#config, dump(settings(this.#scratch)));
+    await writeFile(this.#config, dump(merged(usual(this.#scratch), this.#settings)));
     await writeCniNetwork(this.#scratch);
     const service = await startService(GANTRYD, ['--config', this.#config], this.logFile);
     this.#service = service;
@@ -94,7 +99,7 @@ export class Daemon {
   }
 }
 
-function settings(scratch: Scratch): object {
+function usual(scratch: Scratch): Settings {
   return {
     root: scratch.root,
     state: scratch.state,
@@ -115,4 +120,17 @@ function settings(scratch: Scratch): object {
 /** systemd knows slices by their last name alone. */
 function cgroupName(path: string): string {
   return SETTINGS.cgroupDriver === 'systemd' ? basename(path) : path;
+}
+
+/** Sections are merged, whatever else is replaced. */
+function merged(base: Settings, over: Settings): Settings {
+  const both = Object.entries(over).map(([name, value]) => {
+    const below = base[name];
+    return [name, isSection(value) && isSection(below) ? merged(below, value) : value] as const;
+  });
+  return { ...base, ...Object.fromEntries(both) };
+}
+
+function isSection(value: unknown): value is Settings {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import { describeError, internal } from '../../src/base/errors.js';
 import { buildImages } from '../images/build-images.js';
 import { pushAll } from '../images/push.js';
 import { makeCrictl, type Crictl } from './crictl.js';
-import { Daemon } from './daemon.js';
+import { Daemon, type Settings } from './daemon.js';
 import { assertNothingLeft, snapshot, type Snapshot } from './leaks/leaks.js';
 import { sweep } from './leaks/sweep.js';
 import { mirrorTree } from './mirror-tree.js';
@@ -21,23 +21,31 @@ export interface House {
   close(): Promise<void>;
 }
 
-export async function openHouse(): Promise<House> {
+/** Prepares the suite's directories, and returns settings of gantryd that come over the usual ones, section by section. */
+export type Customize = (scratch: Scratch) => Promise<Settings>;
+
+export async function openHouse(customize?: Customize): Promise<House> {
   const before = await snapshot();
   const scratch = await makeScratch();
   try {
-    return await furnish(scratch, before);
+    return await furnish(scratch, { before, settings: (await customize?.(scratch)) ?? {} });
   } catch (error) {
     await sweep(scratch);
     throw error;
   }
 }
 
-async function furnish(scratch: Scratch, before: Snapshot): Promise<House> {
+interface Options {
+  readonly before: Snapshot;
+  readonly settings: Settings;
+}
+
+async function furnish(scratch: Scratch, { before, settings }: Options): Promise<House> {
   const [images, registry] = await Promise.all([buildImages(), startRegistry(`${scratch.dir}/registry`)]);
   await pushAll(registry.address, images);
   await mirrorTree(scratch.hosts, registry.address);
   const crictl = await makeCrictl(scratch);
-  const daemon = new Daemon(scratch, crictl);
+  const daemon = new Daemon(scratch, crictl, settings);
   await daemon.start();
   const assertEmpty = (): Promise<void> => assertNothingLeft(scratch, { before, expected: [daemon.pid, registry.pid] });
   const close = (): Promise<void> => shut({ scratch, registry, daemon, before });
