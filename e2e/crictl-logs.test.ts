@@ -7,14 +7,14 @@ import { sleep } from '../src/base/abort.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
-import { SETTINGS } from './harness/settings.js';
+import { patience, SETTINGS } from './harness/settings.js';
 import { startStream } from './harness/stream.js';
 import { waitFor } from './harness/wait.js';
 
 const ROTATIONS = 5;
 /** Counts without a pause until it is told to end. */
 const FAST = 'trap "echo end; exit 0" TERM; i=0; while :; do echo $i; i=$((i + 1)); done';
-/** About a thousand lines a second: what a reader on the same machine keeps up with. */
+/** About a thousand lines a second on a common machine: what a reader there keeps up with. */
 const STEADY = 'trap "echo end; exit 0" TERM; i=0; while :; do echo $i; i=$((i + 1)); usleep 500; done';
 
 describe('crictl and logs', () => {
@@ -84,10 +84,10 @@ describe('crictl and logs', () => {
     const stream = await startStream(house, 'follow', 'logs', '-f', counter.id);
     try {
       for (let to = 1; to <= ROTATIONS; to++) {
-        await sleep(300);
+        await sleep(patience(300));
         await rotate(counter, to);
       }
-      await sleep(300);
+      await sleep(patience(300));
       await house.crictl.ok('stop', '--timeout', '10', counter.id);
       const lines = await waitFor('end of the log', 10_000, async () => {
         const found = (await stream.text()).trimEnd().split('\n');
