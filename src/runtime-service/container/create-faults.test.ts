@@ -24,13 +24,11 @@ async function fails(
 ) {
   const own = await ContainerWorld.make(scratch.below(newId().slice(0, 8)), options);
   const sandboxId = await own.sandbox();
-  // pause may not have left the runtime's own program yet.
-  const held = async (): Promise<string[]> => (await own.leftovers()).map((left) => left.replace(/^(\d+) .*/, '$1'));
-  const before = await held();
+  const before = await own.leftovers();
   await options.prepare?.(own);
   const request = { sandboxId, config: containerConfig(config), digest: 'd' };
   const error = await rejection(createContainer(own.context, request));
-  expect(await held()).toEqual(before);
+  expect(await own.leftovers()).toEqual(before);
   expect(own.context.locks.size).toBe(0);
   await own.clear();
   expect(await own.leftovers()).toEqual([]);

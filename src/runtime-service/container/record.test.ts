@@ -5,7 +5,7 @@ import { thrown } from '../../base/testing.js';
 import { podConfig } from '../../sandbox/testing.js';
 import { containerName } from './name.js';
 import { makeRecord } from './record.js';
-import { containerConfig, IMAGE } from './testing.js';
+import { containerConfig, IMAGE, SECURITY } from './testing.js';
 import type { ContainerConfig } from './types.js';
 
 interface Wish {
@@ -13,14 +13,17 @@ interface Wish {
   readonly config?: Partial<ContainerConfig>;
   readonly stopSignal?: string;
   readonly repoDigests?: readonly string[];
+  readonly privilegedSandbox?: boolean;
 }
 
-function make({ logDirectory = '/var/log/pods/a', config = {}, stopSignal = '', repoDigests }: Wish = {}) {
+function make(wish: Wish = {}) {
+  const { logDirectory = '/var/log/pods/a', config = {}, stopSignal = '', repoDigests } = wish;
+  const pod = podConfig({ logDirectory, privileged: wish.privilegedSandbox ?? false });
   return makeRecord({
     name: 'n',
     config: containerConfig(config),
     sandbox: {
-      ...{ id: 's', config: podConfig({ logDirectory }), requestDigest: 'd', createdAt: '1', handler: 'runc' },
+      ...{ id: 's', config: pod, requestDigest: 'd', createdAt: '1', handler: 'runc' },
       cgroupParent: '/x',
     },
     image: { ...IMAGE, config: { ...IMAGE.config, stopSignal }, ...(repoDigests === undefined ? {} : { repoDigests }) },
@@ -37,6 +40,15 @@ describe('makeRecord', () => {
     });
     expect(isId(record.id)).toBe(true);
     expect(make({ repoDigests: [] }).imageRef).toBe(IMAGE.id);
+  });
+
+  it('lets privileged containers only where the sandbox was asked for them', () => {
+    const config = { security: { ...SECURITY, privileged: true } };
+    expect(make({ config, privilegedSandbox: true }).config.security.privileged).toBe(true);
+    expect(thrown(() => make({ config }))).toMatchObject({
+      code: 'failed-precondition',
+      message: 'sandbox "s" takes no privileged containers',
+    });
   });
 
   it.each([

@@ -17,6 +17,9 @@ export function makeRecord(options: {
   readonly requestDigest: string;
 }): ContainerRecord {
   const { name, config, sandbox, image, requestDigest } = options;
+  // CRI LinuxSandboxSecurityContext.privileged: the sandbox must have been asked for one that may hold such containers.
+  if (config.security.privileged && !sandbox.config.privileged)
+    throw failedPrecondition(`sandbox "${sandbox.id}" takes no privileged containers`);
   return {
     id: newId(),
     name,

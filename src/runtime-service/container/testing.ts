@@ -137,7 +137,12 @@ export class ContainerWorld {
   async sandbox(more: Partial<SandboxConfig> = {}): Promise<string> {
     const namespaces = { network: 'node', pid: 'container', ipc: 'pod' } as const;
     const config = podConfig({ namespaces, logDirectory: this.scratch.path('logs'), ...more });
-    return runSandbox(this.world.context, config, newId());
+    const id = await runSandbox(this.world.context, config, newId());
+    const { status } = this.world.context.store.find(id);
+    // Only then is its process what it stays.
+    const pid = status.state === 'ready' ? status.pause.pid : 0;
+    await until(async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8')).startsWith('/pause'));
+    return id;
   }
 
   create(sandboxId: string, more: Partial<ContainerConfig> = {}): Promise<string> {

@@ -7,6 +7,7 @@ import { fromEnum, toNumber } from './values.js';
 
 type Context = runtime.v1.ILinuxContainerSecurityContext;
 const { NamespaceMode, SecurityProfile, SupplementalGroupsPolicy } = runtime.v1;
+const { ProfileType } = SecurityProfile;
 const FIELD = 'config.linux.security_context';
 
 const PID = {
@@ -56,17 +57,26 @@ function refuseUnserved(given: Context): void {
     throw unimplemented(`${FIELD}.capabilities.add_ambient_capabilities is not served yet`);
   }
   if (given.privileged) return;
-  const { seccomp, apparmor, selinuxOptions } = given;
-  if (seccomp && seccomp.profileType !== SecurityProfile.ProfileType.Unconfined) {
+  const seccomp = given.seccomp ?? oldProfile(given.seccompProfilePath);
+  if (seccomp && seccomp.profileType !== ProfileType.Unconfined) {
     throw unimplemented(`${FIELD}.seccomp: only Unconfined is served yet`);
   }
-  if (apparmor && apparmor.profileType === SecurityProfile.ProfileType.Localhost) {
+  const apparmor = given.apparmor ?? oldProfile(given.apparmorProfile);
+  if (apparmor?.profileType === ProfileType.Localhost) {
     throw unimplemented(`${FIELD}.apparmor: the profile "${apparmor.localhostRef ?? ''}" cannot be applied yet`);
   }
-  const runtimeDefault = (apparmor?.profileType ?? -1) === SecurityProfile.ProfileType.RuntimeDefault;
+  const runtimeDefault = apparmor && (apparmor.profileType ?? 0) === ProfileType.RuntimeDefault;
   if (runtimeDefault && hasAppArmor()) throw unimplemented(`${FIELD}.apparmor: RuntimeDefault is not served yet`);
-  if (selinuxOptions && existsSync('/sys/fs/selinux/enforce'))
+  if (given.selinuxOptions && existsSync('/sys/fs/selinux/enforce'))
     throw unimplemented(`${FIELD}.selinux_options is not served yet`);
+}
+
+/** The deprecated form of a profile: `unconfined`, `runtime/default` or `localhost/<name>`. */
+function oldProfile(text: string | null | undefined): runtime.v1.ISecurityProfile | undefined {
+  if (!text) return undefined;
+  if (text === 'unconfined') return { profileType: ProfileType.Unconfined };
+  if (text === 'runtime/default') return { profileType: ProfileType.RuntimeDefault };
+  return { profileType: ProfileType.Localhost, localhostRef: text.replace(/^localhost\//, '') };
 }
 
 /** A pod's own user namespace is mode POD; NODE, or no option, is the node's. */

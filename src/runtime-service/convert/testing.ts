@@ -7,3 +7,8 @@ export function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
 }
+
+/** A value that an enum of this version does not have, as a later client may send it. */
+export function unknown(value: number): never {
+  return value as never;
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { runtime } from '../../../api/cri/generated/api.cjs';
+import { thrown } from '../../base/testing.js';
+import { toSandboxConfig } from './sandbox-config.js';
+import { unknown } from './testing.js';
+
+type Config = runtime.v1.IPodSandboxConfig;
+const { NamespaceMode, Protocol } = runtime.v1;
+
+const metadata = { name: 'web', namespace: 'shop', uid: 'u1', attempt: 2 };
+const options = (namespaceOptions: runtime.v1.INamespaceOption): Config => ({
+  linux: { securityContext: { namespaceOptions } },
+});
+
+/** As it comes off the wire: absent messages are null, absent fields have their defaults. */
+function convert(config: Config) {
+  const bytes = runtime.v1.PodSandboxConfig.encode(config).finish();
+  return toSandboxConfig(runtime.v1.PodSandboxConfig.decode(bytes), 'runc');
+}
+
+describe('toSandboxConfig', () => {
+  it('fills in what is not said', () => {
+    expect(convert({ metadata })).toEqual({
+      ...{ metadata, hostname: '', logDirectory: '', portMappings: [], labels: {}, annotations: {}, sysctls: {} },
+      ...{ cgroupParent: '', runtimeHandler: 'runc', privileged: false },
+      namespaces: { network: 'pod', pid: 'pod', ipc: 'pod' },
+    });
+  });
+
+  it('takes what is said', () => {
+    const config = convert({
+      ...{ metadata, hostname: 'web-0', logDirectory: '/var/log/pods/x', labels: { a: 'b' }, annotations: { c: 'd' } },
+      dnsConfig: { servers: ['10.0.0.10'], searches: ['svc'] },
+      portMappings: [
+        { protocol: Protocol.UDP, containerPort: 53, hostPort: 5353, hostIp: '::1' },
+        { containerPort: 80 },
+      ],
+      linux: {
+        ...{ cgroupParent: '/kubepods/x', sysctls: { 'net.core.somaxconn': '1' } },
+        securityContext: {
+          privileged: true,
+          namespaceOptions: { network: NamespaceMode.NODE, pid: NamespaceMode.CONTAINER, ipc: NamespaceMode.NODE },
+        },
+      },
+    });
+    expect(config).toMatchObject({
+      ...{ hostname: 'web-0', logDirectory: '/var/log/pods/x', labels: { a: 'b' }, annotations: { c: 'd' } },
+      ...{ cgroupParent: '/kubepods/x', sysctls: { 'net.core.somaxconn': '1' }, privileged: true },
+      dns: { servers: ['10.0.0.10'], searches: ['svc'], options: [] },
+      portMappings: [
+        { protocol: 'udp', containerPort: 53, hostPort: 5353, hostIp: '::1' },
+        { protocol: 'tcp', containerPort: 80, hostPort: 0, hostIp: '' },
+      ],
+      namespaces: { network: 'node', pid: 'container', ipc: 'node' },
+    });
+  });
+
+  const NS = 'config.linux.security_context.namespace_options';
+  it.each<[Config | null, string, string]>([
+    [null, 'invalid-argument', 'config is missing'],
+    [{}, 'invalid-argument', 'config.metadata is missing'],
+    [{ metadata: { ...metadata, name: '' } }, 'invalid-argument', 'config.metadata.name is missing'],
+    [{ metadata: { ...metadata, namespace: '' } }, 'invalid-argument', 'config.metadata.namespace is missing'],
+    [{ metadata: { ...metadata, uid: '' } }, 'invalid-argument', 'config.metadata.uid is missing'],
+    [{ hostname: 'a b' }, 'invalid-argument', 'config.hostname is no hostname: "a b"'],
+    [{ hostname: 'a\n' }, 'invalid-argument', 'config.hostname is no hostname: "a\n"'],
+    [{ hostname: 'x'.repeat(65) }, 'invalid-argument', `config.hostname is no hostname: "${'x'.repeat(65)}"`],
+    [{ logDirectory: 'logs' }, 'invalid-argument', 'config.log_directory is not an absolute path: "logs"'],
+    [{ portMappings: [{}, { hostPort: -1 }] }, 'invalid-argument', 'config.port_mappings[1].host_port is no port: -1'],
+    [
+      { portMappings: [{ containerPort: 65_536 }] },
+      'invalid-argument',
+      'config.port_mappings[0].container_port is no port: 65536',
+    ],
+    [
+      { portMappings: [{ protocol: unknown(9) }] },
+      'invalid-argument',
+      'config.port_mappings[0].protocol has the unknown value 9',
+    ],
+    [options({ network: NamespaceMode.CONTAINER }), 'invalid-argument', `${NS}.network has the unknown value 1`],
+    [options({ ipc: unknown(7) }), 'invalid-argument', `${NS}.ipc has the unknown value 7`],
+    [options({ pid: unknown(8) }), 'invalid-argument', `${NS}.pid has the unknown value 8`],
+    [
+      options({ pid: NamespaceMode.TARGET }),
+      'unimplemented',
+      `${NS}.pid: a sandbox cannot join a container's namespace`,
+    ],
+    [
+      options({ usernsOptions: { mode: NamespaceMode.POD } }),
+      'unimplemented',
+      'namespace_options.userns_options: only NODE is served yet',
+    ],
+  ])('refuses %j', (config, code, message) => {
+    const whole = config === null || Object.keys(config).length === 0 ? config : { metadata, ...config };
+    expect(thrown(() => (whole === null ? toSandboxConfig(null, '') : convert(whole)))).toMatchObject({
+      code,
+      message,
+    });
+  });
+
+  it('serves a user namespace that is the node’s', () => {
+    const config = convert({ metadata, ...options({ usernsOptions: { mode: NamespaceMode.NODE } }) });
+    expect(config.namespaces).toEqual({ network: 'pod', pid: 'pod', ipc: 'pod' });
+  });
+});
