@@ -143,7 +143,7 @@ describe('a step that fails leaves nothing', () => {
 
   it('a runtime that hangs', async () => {
     const path = await wrapped('create', '$RUNC; sleep 60');
-    const world = await make({ runtimePath: path, timeoutMs: 1_500 });
+    const world = await make({ runtimePath: path, timeoutMs: 2_000 });
     expect((await failsAndLeavesNothing(world)).code).toBe('deadline-exceeded');
   });
 

@@ -13,26 +13,34 @@ import { stopSandbox } from '../../sandbox/stop.js';
 import { createContainer } from './create.js';
 import { removeContainer } from './remove.js';
 import { ContainerWorld, containerConfig, SECURITY, type ContainerWorldOptions } from './testing.js';
-import type { ContainerConfig } from './types.js';
+import type { ContainerConfig, SecurityConfig } from './types.js';
 
 const scratch = useScratch('create');
 
+interface Failure {
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
 /** Fails to create a container, and finds nothing left of it, though its sandbox goes on. */
-async function fails(
-  options: ContainerWorldOptions & { readonly prepare?: (own: ContainerWorld) => Promise<unknown> },
-  config: Partial<ContainerConfig> = {},
-) {
-  const own = await ContainerWorld.make(scratch.below(newId().slice(0, 8)), options);
-  const sandboxId = await own.sandbox();
+async function failsIn(own: ContainerWorld, sandboxId: string, config: Partial<ContainerConfig>): Promise<Failure> {
   const before = await own.leftovers();
-  await options.prepare?.(own);
   const request = { sandboxId, config: containerConfig(config), digest: 'd' };
   const error = await rejection(createContainer(own.context, request));
   expect(await own.leftovers()).toEqual(before);
   expect(own.context.locks.size).toBe(0);
+  return { code: error.code, message: describeError(error) };
+}
+
+/** The same in a world of its own, which is `broken` once its sandbox is there. */
+async function fails(options: ContainerWorldOptions, config: Partial<ContainerConfig> = {}): Promise<Failure> {
+  const own = await ContainerWorld.make(scratch.below(newId().slice(0, 8)), options);
+  const sandboxId = await own.sandbox();
+  await writeFile(scratch.path('broken'), '');
+  const failure = await failsIn(own, sandboxId, config);
   await own.clear();
   expect(await own.leftovers()).toEqual([]);
-  return { code: error.code, message: describeError(error) };
+  return failure;
 }
 
 /** runc, but for one verb of containers, where `body` runs in its place; `$RUNC` is the real command. */
@@ -46,58 +54,50 @@ async function wrapped(verb: string, body: string): Promise<string> {
 }
 
 describe('a creation that fails leaves nothing', () => {
-  it('for want of an image', async () => {
-    expect(await fails({}, { image: 'ghost' })).toEqual({ code: 'not-found', message: 'image "ghost" does not exist' });
+  it('for whatever is wrong with the request', async () => {
+    const security = (more: Partial<SecurityConfig>) => ({ security: { ...SECURITY, ...more } });
+    const device = { hostPath: '/etc/passwd', containerPath: '/dev/x', permissions: '' };
+    const mount = { containerPath: '/x', hostPath: '/etc/passwd/x', readonly: false, propagation: 'private' } as const;
+    const cases: readonly (readonly [Partial<ContainerConfig>, RegExp])[] = [
+      [{ image: 'ghost' }, /^not-found: image "ghost" does not exist$/],
+      [{ logPath: '../x' }, /^invalid-argument: log_path "..\/x" leaves the log directory$/],
+      [security({ username: 'ghost' }), /^failed-precondition: .* has no user "ghost"$/],
+      [security({ addCapabilities: ['FLY'] }), /^invalid-argument: .*unknown capability "FLY"$/],
+      [security({ pid: 'target', targetId: 'ghost' }), /^not-found: .*container "ghost" does not exist$/],
+      [security({ privileged: true }), /^failed-precondition: .*takes no privileged containers$/],
+      [{ devices: [device] }, /^invalid-argument: .*\/etc\/passwd is no device$/],
+      [{ mounts: [mount], logPath: '' }, /: .*mount source \/etc\/passwd\/x/],
+      [{ command: ['no-such-program'] }, /: .*"no-such-program"/],
+      [{ command: ['x\0'] }, /^(?!not-found)/],
+      [{ metadata: { name: 'x\0', attempt: 0 } }, /^invalid-argument: .*cannot start/],
+      [{ resources: { ...NO_LIMITS, cpusetCpus: '4000' } }, /^internal: .*cpuset/],
+    ];
+    const own = await ContainerWorld.make(scratch);
+    const sandboxId = await own.sandbox();
+    for (const [config, expected] of cases) {
+      const { code, message } = await failsIn(own, sandboxId, config);
+      expect(`${code ?? ''}: ${message}`).toMatch(expected);
+    }
   });
 
-  it('for a bad log path or stop signal', async () => {
-    expect((await fails({}, { logPath: '../x' })).code).toBe('invalid-argument');
+  it('for a stop signal or a command that the image should have', async () => {
     expect((await fails({ image: { stopSignal: 'SIGNONE' } })).code).toBe('failed-precondition');
+    expect(await fails({ image: { cmd: [], entrypoint: [] } })).toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining('no command'),
+    });
   });
 
-  it('when the image cannot be mounted, or only half', async () => {
+  it('when the image cannot be mounted', async () => {
     const images = { mountRootfs: () => Promise.reject(internal('no such layer')) };
     expect((await fails({ images })).message).toContain('no such layer');
   });
 
-  it('for a user that the image does not have', async () => {
-    const error = await fails({}, { security: { ...SECURITY, username: 'ghost' } });
-    expect(error).toMatchObject({ code: 'failed-precondition', message: expect.stringContaining('"ghost"') });
-  });
-
-  it('for want of a command', async () => {
-    const error = await fails({ image: { cmd: [], entrypoint: [] } });
-    expect(error).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining('no command') });
-  });
-
-  it('for a command that the image does not have', async () => {
-    expect((await fails({}, { command: ['no-such-program'] })).message).toContain('"no-such-program"');
-  });
-
-  it('for a capability or device that is none', async () => {
-    const security = { ...SECURITY, addCapabilities: ['FLY'] };
-    expect((await fails({}, { security })).message).toContain('unknown capability "FLY"');
-    const devices = [{ hostPath: '/etc/passwd', containerPath: '/dev/x', permissions: '' }];
-    expect((await fails({}, { devices })).message).toContain('/etc/passwd is no device');
-  });
-
-  it('for a target that does not run', async () => {
-    const security = { ...SECURITY, pid: 'target', targetId: 'ghost' } as const;
-    expect((await fails({}, { security })).code).toBe('not-found');
-  });
-
-  it('for limits that the kernel refuses', async () => {
-    const error = await fails({}, { resources: { ...NO_LIMITS, cpusetCpus: '4000' } });
-    expect(error.code).toBe('internal');
-  });
-
-  it('when the log’s directory or a mount’s source cannot be made', async () => {
-    const prepare = (own: ContainerWorld): Promise<void> => writeFile(own.scratch.path('logs'), '');
-    expect((await fails({ prepare })).message).toMatch(/EEXIST|ENOTDIR/);
-    const mounts = [
-      { containerPath: '/x', hostPath: '/etc/passwd/x', readonly: false, propagation: 'private' } as const,
-    ];
-    expect((await fails({}, { mounts, logPath: '' })).message).toContain('mount source /etc/passwd/x');
+  it('when the log’s directory cannot be made', async () => {
+    const own = await ContainerWorld.make(scratch);
+    const sandboxId = await own.sandbox();
+    await writeFile(scratch.path('logs'), '');
+    expect((await failsIn(own, sandboxId, {})).message).toMatch(/EEXIST|ENOTDIR/);
   });
 
   it('for want of a monitor', async () => {
@@ -110,16 +110,13 @@ describe('a creation that fails leaves nothing', () => {
     ['sleep 60', 'the deadline passed'],
     ['$RUNC; sleep 60', 'the deadline passed'],
   ])('when the runtime does `%s`', async (body, message) => {
-    const runtimePath = await wrapped('create', body);
-    const prepare = (): Promise<void> => writeFile(scratch.path('broken'), '');
-    const error = await fails({ runtimePath, timeoutMs: 1_500, prepare });
+    const error = await fails({ runtimePath: await wrapped('create', body), timeoutMs: 2_000 });
     expect(error.message).toContain(message);
   });
 
   it('when it cannot be published', async () => {
     const runtimePath = await wrapped('create', `$RUNC; r=$?; rm -r ${scratch.root}/*/root/containers/*; exit $r`);
-    const prepare = (): Promise<void> => writeFile(scratch.path('broken'), '');
-    expect((await fails({ runtimePath, prepare })).message).toContain('create container');
+    expect((await fails({ runtimePath })).message).toContain('create container');
   });
 });
 
