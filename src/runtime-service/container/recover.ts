@@ -53,7 +53,7 @@ async function finishRemoval(context: ContainerContext, record: ContainerRecord)
   const { id } = record;
   const finish = (): Promise<void> =>
     context.locks.run(id, async () => {
-      await endStrayProcesses(context, record);
+      await endStrayProcesses(context, id);
       await discardContainer(context, id);
     });
   try {
@@ -69,8 +69,8 @@ async function finishRemoval(context: ContainerContext, record: ContainerRecord)
  * The daemon was killed during `create`: its conmon and init are known by their pid files alone. A runtime that still
  * works below conmon would bring init to life later, so the whole tree goes.
  */
-async function endStrayProcesses(context: ContainerContext, { id }: ContainerRecord): Promise<void> {
-  const { bundle } = containerPaths(context.stateDir, id);
+export async function endStrayProcesses({ stateDir }: ContainerContext, id: string): Promise<void> {
+  const { bundle } = containerPaths(stateDir, id);
   const monitor = await processOfPidFile(join(bundle, 'conmon.pid'), id);
   if (monitor !== undefined) await killTree(monitor.pid);
   const init = await processOfPidFile(join(bundle, 'pid'), id);
