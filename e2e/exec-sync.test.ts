@@ -105,7 +105,7 @@ describe('ExecSync', () => {
 
   it.each([
     ['no such program', ['/no/such/program'], /no such file|not found/i],
-    ['no program', ['/etc'], /permission denied|is a directory/i],
+    ['no program', ['/etc'], /permission denied|is a directory|not permitted/i],
   ])('says what it cannot run: %s', async (_, cmd, expected) => {
     const call = callCri(house, 'ExecSync', { containerId: id, cmd });
     const answer = await call.then(
