@@ -25,6 +25,8 @@ export const OWN = {
   plain: `${HOST}/plain:1`,
   /** Four layers with whiteouts, an opaque directory, and a parent that only a lower layer lists. */
   layered: `${HOST}/layered:1`,
+  /** Its stop signal is SIGUSR1. */
+  stopSignal: `${HOST}/stop-signal:1`,
   /** Nothing for this machine's platform. */
   foreign: `${HOST}/foreign:1`,
 } as const;
@@ -41,6 +43,10 @@ export async function ownImages(): Promise<NamedImage[]> {
     { name: OWN.docker, image: image({ layers: [shell], process: named('docker'), format: 'docker' }) },
     { name: OWN.plain, image: image({ layers: [bare], process: named('plain') }) },
     { name: OWN.layered, image: image({ layers: [shell, ...(await storyLayers())], process: named('layered') }) },
+    {
+      name: OWN.stopSignal,
+      image: image({ layers: [shell], process: { ...named('stop-signal'), StopSignal: 'SIGUSR1' } }),
+    },
     { name: OWN.foreign, image: imageIndex([foreign]) },
   ];
 }
