@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { sleep } from '../../base/abort.js';
 import { RecentMap } from './recent-map.js';
 
 describe('RecentMap', () => {
@@ -12,13 +11,14 @@ describe('RecentMap', () => {
     expect([map.get('a'), map.get('b'), map.get('c'), map.size]).toEqual([3, 2, undefined, 2]);
   });
 
-  it('forgets what was not set for long, when something is set', async () => {
-    const map = new RecentMap<number>(40);
+  it('forgets what was not set for long, when something is set', () => {
+    let now = 0;
+    const map = new RecentMap<number>(40, () => now);
     map.set('old', 1);
     map.set('renewed', 1);
-    await sleep(25);
+    now = 25;
     map.set('renewed', 2);
-    await sleep(25);
+    now = 50;
     map.set('new', 3);
     expect([map.get('old'), map.get('renewed'), map.get('new'), map.size]).toEqual([undefined, 2, 3, 2]);
   });

@@ -1,10 +1,13 @@
 /** A map that forgets what was not set for a while: the keys are objects that come and go elsewhere. */
 export class RecentMap<V> {
   readonly #maxAgeMs: number;
+  readonly #clock: () => number;
   readonly #entries = new Map<string, { readonly value: V; readonly setAt: number }>();
 
-  constructor(maxAgeMs: number) {
+  /** `clock` gives milliseconds that only grow. */
+  constructor(maxAgeMs: number, clock: () => number = () => performance.now()) {
     this.#maxAgeMs = maxAgeMs;
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -16,7 +19,7 @@ export class RecentMap<V> {
   }
 
   set(key: string, value: V): void {
-    const now = performance.now();
+    const now = this.#clock();
     // In the order of setting, so that the oldest come first.
     this.#entries.delete(key);
     this.#entries.set(key, { value, setAt: now });
