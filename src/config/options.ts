@@ -87,7 +87,7 @@ export const OPTIONS = [
     defaultText: 'twice the number of cores',
     min: 1,
     max: 1_024,
-    description: 'Sandboxes and containers that are created at the same time; more wait for their turn.',
+    description: 'Sandboxes and containers of one handler that are created at the same time; more wait for their turn.',
   },
   {
     key: 'network.conf_dir',

@@ -68,11 +68,12 @@ function monitorPlace({ cgroupDriver, runtime: { monitorCgroup } }: Config): Pro
 }
 
 function makeRuntimes({ runtime, cgroupDriver }: Config): Runtimes {
-  const creates = new Semaphore(runtime.maxParallelCreates);
-  const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000, creates };
-  const byName = [...runtime.handlers].map(
-    ([handler, { path, root }]) => [handler, new OciRuntime({ ...common, handler, path, root })] as const,
-  );
+  const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000 };
+  const byName = [...runtime.handlers].map(([handler, { path, root }]) => {
+    // Each its own, so that a handler that hangs does not hold up the others.
+    const creates = new Semaphore(runtime.maxParallelCreates);
+    return [handler, new OciRuntime({ ...common, creates, handler, path, root })] as const;
+  });
   return new Runtimes(new Map(byName), runtime.defaultHandler);
 }
 

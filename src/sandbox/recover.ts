@@ -1,6 +1,8 @@
 import { describeError } from '../base/errors.js';
+import { killInDirectory } from '../base/sys/kill-in-directory.js';
 import { isAlive } from '../base/sys/process.js';
 import type { SandboxContext } from './context.js';
+import { sandboxPaths } from './files.js';
 import { sandboxName } from './name.js';
 import { discardSandbox } from './remove.js';
 import { moveSandbox } from './state.js';
@@ -50,6 +52,8 @@ async function finishRemoval(context: SandboxContext, sandbox: Sandbox): Promise
   const { id } = sandbox.record;
   const finish = (): Promise<void> =>
     context.locks.run(id, async () => {
+      // A runtime that still works on the creation would bring pause to life later.
+      await killInDirectory(sandboxPaths(context.settings.stateDir, id).dir);
       await releaseSandbox(context, sandbox);
       await discardSandbox(context, id);
     });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { removeUnmounted } from '../base/remove-unmounted.js';
 import { releaseStrays } from '../base/strays.js';
+import { killInDirectory } from '../base/sys/kill-in-directory.js';
 import { endProcess } from '../base/sys/process.js';
 import { unmount } from '../base/sys/sys.js';
 import { processOfPidFile } from '../oci/pid-file.js';
@@ -21,6 +22,7 @@ export async function releaseStraySandboxes(context: SandboxContext): Promise<vo
 
 async function release({ runtimes, networks, settings }: SandboxContext, id: string): Promise<void> {
   const { dir, rootfs, shm } = sandboxPaths(settings.stateDir, id);
+  await killInDirectory(dir);
   const pause = await processOfPidFile(join(dir, 'pid'), id);
   if (pause !== undefined) await endProcess(pause);
   for (const handler of runtimes.names) await runtimes.get(handler).delete(id);

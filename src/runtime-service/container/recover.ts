@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { describeError } from '../../base/errors.js';
+import { killInDirectory } from '../../base/sys/kill-in-directory.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { endProcess, isAlive } from '../../base/sys/process.js';
 import { processOfPidFile } from '../../oci/pid-file.js';
@@ -66,13 +67,14 @@ async function finishRemoval(context: ContainerContext, record: ContainerRecord)
 }
 
 /**
- * The daemon was killed during `create`: its conmon and init are known by their pid files alone. A runtime that still
- * works below conmon would bring init to life later, so the whole tree goes.
+ * The daemon was killed during `create`: its conmon and init are known by their pid files, and what has not written one
+ * yet by the bundle that it works in. A runtime that still works would bring init to life later, so the whole tree goes.
  */
 export async function endStrayProcesses({ stateDir }: ContainerContext, id: string): Promise<void> {
   const { bundle } = containerPaths(stateDir, id);
   const monitor = await processOfPidFile(join(bundle, 'conmon.pid'), id);
   if (monitor !== undefined) await killTree(monitor.pid);
+  await killInDirectory(bundle);
   const init = await processOfPidFile(join(bundle, 'pid'), id);
   if (init !== undefined) await endProcess(init);
 }
