@@ -270,6 +270,21 @@ describe('a running container', () => {
     expect((await rejection(exec('true'))).code).toBe('failed-precondition');
   });
 
+  it('keeps no dead command, though its first process waits for nobody', async () => {
+    const id = await own.run(sandbox, 'exec sleep 60');
+    for (const timeoutSeconds of [1, 1]) {
+      const request = { containerId: id, command: ['sleep', '74'], timeoutSeconds };
+      expect((await rejection(execSync(own.context, request, never))).code).toBe('deadline-exceeded');
+    }
+    const gone = execSync(
+      own.context,
+      { containerId: id, command: ['sleep', '75'], timeoutSeconds: 0 },
+      AbortSignal.abort(),
+    );
+    expect((await rejection(gone)).code).toBe('deadline-exceeded');
+    expect(await output(id, 'ps')).not.toMatch(/\[sleep\]|sleep 7/);
+  });
+
   it('takes new limits, and keeps the others', async () => {
     const id = await own.run(sandbox, 'exec sleep 60', { resources: { ...NO_LIMITS, cpuShares: 100 } });
     await updateContainer(own.context, id, { ...NO_LIMITS, memoryLimit: 64 << 20 });

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 
-import { withDeadline } from '../../base/abort.js';
-import { deadlineExceeded, failedPrecondition } from '../../base/errors.js';
+import { abortable, deadlineSignal, withDeadline } from '../../base/abort.js';
+import { deadlineExceeded, failedPrecondition, hasCode } from '../../base/errors.js';
 import { endOf, start } from '../../base/spawn.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
@@ -24,6 +24,9 @@ export interface ExecRequest {
 
 /** How long output may still come after the command's own end, from what it left in the background. */
 const DRAIN_MS = 2_000;
+/** How long the runtime may take to start its command, and to notice that it was killed. */
+const REAP_ATTEMPTS = 20;
+const REAP_MS = 50;
 
 /**
  * Runs a command in a running container and returns its output and exit code (CRI ExecSync).
@@ -77,7 +80,7 @@ async function endOrKill(
 ): Promise<{ exitCode: number; killed: boolean }> {
   let kill: Promise<void> | undefined;
   const onStop = (): void => {
-    kill = killExec(child, cgroup);
+    kill = killExec(child, { ended, cgroup });
   };
   stop.addEventListener('abort', onStop, { once: true });
   if (stop.aborted) onStop();
@@ -89,8 +92,22 @@ async function endOrKill(
   }
 }
 
-/** The runtime first, so that it puts nothing more into the cgroup. */
-async function killExec({ pid }: ChildProcess, cgroup: ExecCgroup): Promise<void> {
+/**
+ * The command first, as soon as it is there: the runtime is its parent, and without one to wait for it, it would stay in
+ * the container as a zombie. A runtime that does not end by that goes too, and what it has put into the cgroup.
+ */
+async function killExec(
+  { pid }: ChildProcess,
+  { ended, cgroup }: { readonly ended: Promise<number>; readonly cgroup: ExecCgroup },
+): Promise<void> {
+  let over = false;
+  for (let left = REAP_ATTEMPTS; left > 0 && !over; left--) {
+    await cgroup.kill();
+    over = await abortable(ended, deadlineSignal(REAP_MS)).then(
+      () => true,
+      (error: unknown) => !hasCode(error, 'deadline-exceeded'),
+    );
+  }
   if (pid !== undefined) await killTree(pid);
   await cgroup.kill();
 }
