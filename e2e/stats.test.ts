@@ -1,9 +1,10 @@
 import { rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { sleep } from '../src/base/abort.js';
+import { runOk } from '../src/base/spawn.js';
 import { openHouse, type House } from './harness/house.js';
 import { ownCgroups } from './harness/leaks/cgroups.js';
 import { BUSYBOX, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
@@ -254,8 +255,12 @@ describe('stats', () => {
     return join(pods, SETTINGS.cgroupDriver === 'systemd' ? base.replace('.slice', `-${name}.slice`) : name);
   }
 
-  /** What kubelet does after its pod; systemd does it by itself. */
+  /** What kubelet does after its pod; systemd keeps a slice, even an empty one, until it is stopped. */
   async function removeParent(cgroup: string): Promise<void> {
+    if (SETTINGS.cgroupDriver === 'systemd') {
+      await runOk('systemctl', ['stop', basename(cgroup)], { timeoutMs: patience(10_000) });
+      return;
+    }
     for (const own of await ownCgroups(house.scratch)) {
       const mount = own.slice(0, -house.scratch.cgroup.length);
       await rmdir(join(mount, cgroup)).catch(() => undefined);
