@@ -11,6 +11,7 @@ import {
   internal,
   invalidArgument,
   notFound,
+  codeFor,
   wrapError,
 } from './errors.js';
 
@@ -79,6 +80,16 @@ describe('wrapError', () => {
   it('gives a foreign error the fallback', () => {
     expect(wrapError(new Error('x'), 'y').code).toBe('internal');
     expect(wrapError(new Error('x'), 'y', 'unavailable').code).toBe('unavailable');
+  });
+
+  it('calls a full disk what it is, whatever the fallback', () => {
+    const full = Object.assign(new Error('x'), { code: 'ENOSPC' });
+    expect(wrapError(full, 'y', 'unavailable').code).toBe('resource-exhausted');
+    expect([codeFor(full), codeFor(new Error('x')), codeFor(notFound('x'))]).toEqual([
+      'resource-exhausted',
+      'internal',
+      'not-found',
+    ]);
   });
 
   it('leaves no cause property where there is no cause', () => {

@@ -83,7 +83,17 @@ export function describeError(error: unknown): string {
 
 /** Wraps an error with what was being done, keeping its code; an error without one gets `fallback`. */
 export function wrapError(error: unknown, message: string, fallback: ErrorCode = 'internal'): GantryError {
-  return new GantryError(codeOf(error) ?? fallback, message, error);
+  return new GantryError(codeFor(error, fallback), message, error);
+}
+
+/** The code that an error carries, or stands for: a full disk is no bug of ours. */
+export function codeFor(error: unknown, fallback: ErrorCode = 'internal'): ErrorCode {
+  return codeOf(error) ?? (isFull(error) ? 'resource-exhausted' : fallback);
+}
+
+/** True where the disk has no room, or not for this user. */
+export function isFull(error: unknown): boolean {
+  return errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
 }
 
 /** True for errors of another realm too (worker threads, jest's sandboxes), where `instanceof Error` is false. */

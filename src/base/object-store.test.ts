@@ -104,6 +104,20 @@ describe('update', () => {
     expect(store.get(id)?.status.state).toBe('used');
   });
 
+  it('lets an end come though the disk is full, and only then', async () => {
+    const { store, id, dir } = await openWithOne();
+    const end = () => store.update(id, () => ({ state: 'ended' }), { evenIfFull: true });
+    await mount({ source: 'tmpfs', target: dir, type: 'tmpfs', data: 'size=4k,nr_inodes=1' });
+    await end();
+    await unmount(dir);
+    expect(store.get(id)?.status.state).toBe('ended');
+    expect((await open()).get(id)?.status.state).toBe('new');
+    await rm(dir, { recursive: true });
+    await writeFile(dir, '');
+    expect((await rejection(store.update(id, () => ({ state: 'more' }), { evenIfFull: true }))).code).toBe('ENOTDIR');
+    expect(store.get(id)?.status.state).toBe('ended');
+  });
+
   it('comes after a deletion that was asked for first', async () => {
     const { store, id } = await openWithOne();
     const deleting = store.delete(id);

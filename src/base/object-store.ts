@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { dataLoss, describeError, internal, invalidArgument, notFound } from './errors.js';
+import { dataLoss, describeError, internal, invalidArgument, isFull, notFound } from './errors.js';
 import { ensureDirectory, readIfExists, readJson, removeTree, syncDirectory, writeJson } from './files.js';
 import { isId } from './ids.js';
 import type { Logger } from './log.js';
@@ -34,6 +34,14 @@ export interface StoreOptions<R, S> {
   readonly logger: Logger;
   /** Check what was read from disk; throw to have the object moved aside. */
   readonly parse: (record: Record<string, unknown>, status: Record<string, unknown>) => Stored<R, S>;
+}
+
+export interface UpdateOptions {
+  /**
+   * Publishes the change though the disk has no room for it: for what leads to an object's end, which a full disk must
+   * not keep from coming, and which the next start would find out for itself.
+   */
+  readonly evenIfFull?: boolean;
 }
 
 /**
@@ -104,13 +112,13 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
    * follow each other. A change that returns its argument writes nothing.
    * @throws not-found if the object is gone.
    */
-  update(id: string, change: (status: S) => S): Promise<Stored<R, S>> {
+  update(id: string, change: (status: S) => S, options: UpdateOptions = {}): Promise<Stored<R, S>> {
     return this.#inTurn(id, async () => {
       const current = this.#objects.get(id);
       if (current === undefined) throw notFound(`${this.#options.kind} "${id}" does not exist`);
       const status = change(current.status);
       if (status === current.status) return current;
-      await writeJson(join(this.dirOf(id), 'status.json'), this.#options.version, status);
+      await this.#write(id, status, options);
       return this.#publish(current.record, status);
     });
   }
@@ -133,6 +141,16 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
   watch(listener: (change: StoreChange<R, S>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  async #write(id: string, status: S, { evenIfFull = false }: UpdateOptions): Promise<void> {
+    const { kind, version, logger } = this.#options;
+    try {
+      await writeJson(join(this.dirOf(id), 'status.json'), version, status);
+    } catch (error) {
+      if (!evenIfFull || !isFull(error)) throw error;
+      logger.warn({ [kind]: id, error: describeError(error) }, 'no room on disk for a status');
+    }
   }
 
   #publish(record: R, status: S): Stored<R, S> {

@@ -170,28 +170,28 @@ describe('readExit', () => {
   const files = () => ({ bundle: scratch.path('b'), persistDir: scratch.path('p'), id: 'one' });
 
   async function write(name: string, text: string): Promise<void> {
-    await mkdir(scratch.path('b', 'exits'), { recursive: true });
+    await mkdir(scratch.path('b'), { recursive: true });
     await mkdir(scratch.path('p'), { recursive: true });
     await writeFile(scratch.path(name), text);
   }
 
   it.each([
-    ['b/exits/one', '0', 0],
-    ['b/exits/one', '137\n', 137],
-    ['p/exit', '3', 3],
+    ['b/exit', '0', 0],
+    ['b/exit', '137\n', 137],
+    ['p/one', '3', 3],
   ])('reads %s with %j', async (name, text, exitCode) => {
     await write(name, text);
     expect(await readExit(files())).toEqual({ exitCode, oomKilled: false });
   });
 
   it.each(['', 'x', '1 2', '1.5'])('takes %j for no exit', async (text) => {
-    await write('b/exits/one', text);
+    await write('b/exit', text);
     expect(await readExit(files())).toBeUndefined();
   });
 
-  it.each(['b/oom', 'p/oom'])('knows of running out of memory by %s', async (name) => {
-    await write('b/exits/one', '137');
-    await write(name, '');
+  it('knows of running out of memory', async () => {
+    await write('b/exit', '137');
+    await write('b/oom', '');
     expect(await readExit(files())).toEqual({ exitCode: 137, oomKilled: true });
   });
 });

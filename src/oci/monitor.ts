@@ -6,7 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import { BoundedBuffer } from '../base/bounded-buffer.js';
 import { codeOf, describeError, internal, unavailable } from '../base/errors.js';
-import { ensureDirectory, readIfExists } from '../base/files.js';
+import { readIfExists } from '../base/files.js';
 import { bounded, MINIMAL_ENV, start, tail } from '../base/spawn.js';
 import { killTree } from '../base/sys/kill-tree.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
@@ -28,9 +28,9 @@ export interface MonitorOptions {
 export interface MonitoredContainer {
   readonly id: string;
   readonly name: string;
-  /** The OCI bundle; also conmon's working directory, where it writes `oom`. */
+  /** The OCI bundle; also conmon's working directory, where it writes `oom` and `exit`. */
   readonly bundle: string;
-  /** Survives a reboot: conmon writes the exit code there too. */
+  /** Survives a reboot: conmon writes the exit code there too, after that in the bundle, as this disk may be full. */
   readonly persistDir: string;
   /** The log in CRI's format; empty for none. */
   readonly logPath: string;
@@ -62,7 +62,6 @@ export class Monitor {
   }
 
   async #create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
-    await ensureDirectory(join(container.bundle, 'exits'));
     const child = this.#start(container, runtime);
     const pid = await this.#handshake(child, container, runtime);
     const monitorPid = Number(await readFile(join(container.bundle, 'conmon.pid'), 'utf8'));
@@ -138,7 +137,8 @@ function monitorArgs(container: MonitoredContainer, runtime: OciRuntime): string
     ...['--bundle', bundle, '--cid', id, '--cuuid', id, '--name', container.name],
     ...['--runtime', runtime.options.path, ...runtimeArgs.flatMap((arg) => ['--runtime-arg', arg])],
     ...['--container-pidfile', join(bundle, 'pid'), '--conmon-pidfile', join(bundle, 'conmon.pid')],
-    ...['--exit-dir', join(bundle, 'exits'), '--persist-dir', container.persistDir],
+    // conmon ends at the first that it cannot write, and begins with the second.
+    ...['--exit-dir', container.persistDir, '--persist-dir', bundle],
     // k8s-file is CRI's format; --no-sync-log: exits do not wait for the disk.
     ...['--log-path', container.logPath === '' ? 'off:' : `k8s-file:${container.logPath}`, '--no-sync-log'],
     // Version 1 answers with `data`; the older one has a key for each verb.
@@ -183,9 +183,8 @@ export async function readExit(files: {
   readonly persistDir: string;
   readonly id: string;
 }): Promise<{ exitCode: number; oomKilled: boolean } | undefined> {
-  const text =
-    (await readIfExists(join(files.bundle, 'exits', files.id))) ?? (await readIfExists(join(files.persistDir, 'exit')));
+  const { bundle, persistDir, id } = files;
+  const text = (await readIfExists(join(bundle, 'exit'))) ?? (await readIfExists(join(persistDir, id)));
   if (text === undefined || !/^-?\d+$/.test(text.trim())) return undefined;
-  const oomKilled = [files.bundle, files.persistDir].some((dir) => existsSync(join(dir, 'oom')));
-  return { exitCode: Number(text.trim()), oomKilled };
+  return { exitCode: Number(text.trim()), oomKilled: existsSync(join(bundle, 'oom')) };
 }

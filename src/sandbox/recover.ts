@@ -38,7 +38,9 @@ async function recoverSandbox(context: SandboxContext, sandbox: Sandbox): Promis
         watchPause(context, record.id, status.pause);
         return;
       }
-      await context.store.update(record.id, (now) => moveSandbox(now, { state: 'not-ready', released: false }));
+      await context.store.update(record.id, (now) => moveSandbox(now, { state: 'not-ready', released: false }), {
+        evenIfFull: true,
+      });
       return;
     case 'not-ready':
       return;

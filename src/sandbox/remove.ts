@@ -15,7 +15,7 @@ export async function removeSandbox(context: SandboxContext, id: string): Promis
 export async function discardSandbox(context: SandboxContext, id: string): Promise<void> {
   const sandbox = context.store.get(id);
   if (sandbox === undefined) return;
-  await context.store.update(id, (status) => moveSandbox(status, { state: 'removing' }));
+  await context.store.update(id, (status) => moveSandbox(status, { state: 'removing' }), { evenIfFull: true });
   await removeUnmounted(sandboxPaths(context.settings.stateDir, id).dir);
   await context.store.delete(id);
   context.names.release(sandboxName(sandbox.record.config.metadata), id);

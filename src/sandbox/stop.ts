@@ -26,7 +26,8 @@ export async function stopSandbox(context: SandboxContext, id: string): Promise<
       throw wrapError(error, `stop sandbox "${id}"`);
     }
     if (status.state === 'removing' || status.state === 'creating') return;
-    await context.store.update(id, (now) => moveSandbox(now, { state: 'not-ready', released: true }));
+    const released = { state: 'not-ready', released: true } as const;
+    await context.store.update(id, (now) => moveSandbox(now, released), { evenIfFull: true });
   });
 }
 

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
-import { codeOf, describeError, type ErrorCode } from '../base/errors.js';
+import { codeFor, describeError, type ErrorCode } from '../base/errors.js';
 
 /** The one place where our codes become gRPC's; a code that is missing here does not compile. */
 const STATUS_OF: Readonly<Record<ErrorCode, status>> = {
@@ -29,7 +29,7 @@ export interface CallStatus {
 
 /** The status that a call ends with; an error without a code is a bug of ours, and reads as INTERNAL. */
 export function toStatus(error: unknown): CallStatus {
-  return { code: STATUS_OF[codeOf(error) ?? 'internal'], details: sendable(describeError(error)) };
+  return { code: STATUS_OF[codeFor(error)], details: sendable(describeError(error)) };
 }
 
 /** Bounded, and without the lone surrogates that percent-encoding throws on: messages quote hostile input. */

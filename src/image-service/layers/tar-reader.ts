@@ -1,4 +1,4 @@
-import { dataLoss, GantryError, describeError, codeOf, resourceExhausted } from '../../base/errors.js';
+import { dataLoss, GantryError, describeError, codeFor, resourceExhausted } from '../../base/errors.js';
 import { readPax, type PaxOverrides } from './pax.js';
 import { BLOCK, displayName, readHeader, type TarHeader } from './tar-header.js';
 
@@ -76,7 +76,7 @@ export class TarReader {
       for (let rest = chunk; rest.length > 0;) rest = rest.subarray(this.#take(rest));
     } catch (error) {
       if (this.#current === '') throw error;
-      throw new GantryError(codeOf(error) ?? 'internal', `entry ${this.#current}: ${describeError(error)}`, error);
+      throw new GantryError(codeFor(error), `entry ${this.#current}: ${describeError(error)}`, error);
     }
   }
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
-import { codeOf, describeError, internal, type ErrorCode } from '../../base/errors.js';
+import { codeFor, describeError, internal, type ErrorCode } from '../../base/errors.js';
 import { UnpackJob, type UnpackRequest } from './unpack-job.js';
 import type { DiskUse } from './untar.js';
 
@@ -65,5 +65,5 @@ function reply(message: FromWorker | undefined): void {
 function fail(error: unknown): void {
   job?.abandon();
   job = undefined;
-  reply({ type: 'failed', code: codeOf(error) ?? 'internal', message: describeError(error) });
+  reply({ type: 'failed', code: codeFor(error), message: describeError(error) });
 }

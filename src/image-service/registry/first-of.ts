@@ -1,5 +1,5 @@
 import { sleep, throwIfAborted } from '../../base/abort.js';
-import { codeOf, describeError, failedPrecondition, GantryError, hasCode, type ErrorCode } from '../../base/errors.js';
+import { codeFor, describeError, failedPrecondition, GantryError, hasCode, type ErrorCode } from '../../base/errors.js';
 import type { Breaker } from './breaker.js';
 import type { RegistrySession } from './session.js';
 import { retryAfterOf } from './transient.js';
@@ -104,7 +104,7 @@ function pauseAfter(round: number, asked: number, { rounds, baseMs, longestMs }:
 export function allFailed(failures: readonly unknown[], what: string): GantryError {
   if (failures.length === 0)
     return failedPrecondition(`${what}: no endpoint may be asked, see its hosts.toml or registries.conf`);
-  const codes = failures.map((failure) => codeOf(failure) ?? 'internal');
+  const codes = failures.map((failure) => codeFor(failure));
   const code = TELLING.find((telling) => codes.includes(telling)) ?? codes[0] ?? 'internal';
   const messages = [...new Set(failures.map(describeError))];
   return new GantryError(code, `${what}: ${messages.join('; ')}`);

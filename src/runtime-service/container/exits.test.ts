@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -103,8 +103,7 @@ describe('without a monitor', () => {
     const id = await own.run(sandbox, 'exec sleep 60');
     const { init, monitor } = processesOf(id);
     await endProcess(monitor);
-    await mkdir(scratch.path('state', 'containers', id, 'exits'), { recursive: true });
-    await writeFile(scratch.path('state', 'containers', id, 'exits', id), 'garbage');
+    await writeFile(scratch.path('state', 'containers', id, 'exit'), 'garbage');
     signalProcess(init, 'SIGKILL');
     expect(await own.exit(id)).toMatchObject({ exitCode: 255, reason: 'Unknown' });
   });

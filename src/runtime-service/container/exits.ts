@@ -11,7 +11,7 @@ import type { Runtimes } from '../../oci/runtimes.js';
 import { containerPaths } from './paths.js';
 import { moveContainer } from './state.js';
 import type { ContainerStore } from './store.js';
-import type { ContainerProcesses, ContainerRecord, ExitedStatus } from './types.js';
+import type { ContainerProcesses, ContainerRecord, ContainerStatus, ExitedStatus } from './types.js';
 
 export interface ExitWatcherOptions {
   readonly store: ContainerStore;
@@ -102,12 +102,13 @@ export class ExitWatcher {
     const { bundle } = containerPaths(stateDir, record.id);
     const exit = await readExit({ bundle, persistDir: store.dirOf(record.id), id: record.id });
     const finishedAt = nowNs();
-    const { status } = await store.update(record.id, (now) => {
+    const end = (now: ContainerStatus): ContainerStatus => {
       if (now.state !== 'created' && now.state !== 'running') return now;
       const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
       const resources = now.resources === undefined ? {} : { resources: now.resources };
       return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt, ...resources });
-    });
+    };
+    const { status } = await store.update(record.id, end, { evenIfFull: true });
     logger.info(
       { container: record.id, exitCode: exit?.exitCode ?? UNKNOWN_EXIT, state: status.state },
       'container exited',

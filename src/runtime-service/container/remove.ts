@@ -25,7 +25,7 @@ export async function discardContainer(context: ContainerContext, id: string): P
   const container = context.store.get(id);
   if (container === undefined) return;
   const { record } = container;
-  await context.store.update(id, (status) => moveContainer(status, { state: 'removing' }));
+  await context.store.update(id, (status) => moveContainer(status, { state: 'removing' }), { evenIfFull: true });
   if (context.runtimes.names.includes(record.handler)) await context.runtimes.get(record.handler).delete(id);
   const { bundle, rootfs } = containerPaths(context.stateDir, id);
   await context.images.unmountRootfs({ owner: id, target: rootfs });

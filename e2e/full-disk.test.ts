@@ -1,0 +1,111 @@
+import { rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { errnoOf } from '../src/base/errors.js';
+import { mount } from '../src/base/sys/sys.js';
+import { openHouse, type House } from './harness/house.js';
+import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+
+const NGINX = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
+
+describe('a full disk', () => {
+  let house: House;
+  const filler = (): string => join(house.scratch.root, 'filler');
+  beforeAll(async () => {
+    house = await openHouse(async ({ root }) => {
+      await mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: 'size=64m' });
+      return {};
+    });
+  });
+  afterAll(() => house.close());
+  beforeEach(async () => {
+    await rm(filler(), { force: true });
+    await house.crictl.ok('rmp', '-fa');
+    await house.crictl.ok('pull', BUSYBOX);
+  });
+
+  /** Leaves no room on the daemon's disk. */
+  async function fill(): Promise<void> {
+    const { bavail, bsize } = await statfs(house.scratch.root);
+    try {
+      await writeFile(filler(), Buffer.alloc(bavail * bsize));
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOSPC') throw error;
+    }
+  }
+
+  async function refusal(...args: string[]): Promise<string> {
+    const { code, stderr } = await house.crictl.run(...args);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('code = ResourceExhausted');
+    expect(stderr).toMatch(/ENOSPC|no space left/i);
+    return stderr;
+  }
+
+  it('is told to who wants a pod, and leaves nothing of it', async () => {
+    await fill();
+    const pod = await writePod(house);
+    await refusal('runp', pod.path);
+    expect(await house.crictl.ok('pods', '-q')).toBe('');
+    await rm(filler());
+    await house.assertEmpty();
+    await house.crictl.ok('rmp', '-f', await runPod(house, pod));
+  });
+
+  it('is told to who wants a container, and leaves nothing of it', async () => {
+    const pod = await writePod(house);
+    const id = await runPod(house, pod);
+    await fill();
+    const container = await writeContainer(house);
+    await refusal('create', id, container, pod.path);
+    expect(await house.crictl.ok('ps', '-aq')).toBe('');
+    await rm(filler());
+    await runContainer(house, id, { pod, container });
+    await house.crictl.ok('rmp', '-f', id);
+    await house.assertEmpty();
+  });
+
+  it('is told to who wants an image, and leaves nothing of it', async () => {
+    await fill();
+    expect(await refusal('pull', NGINX)).toContain(NGINX);
+    const { images } = (await house.crictl.json('images')) as { images: { repoTags: string[] }[] };
+    expect(images.flatMap(({ repoTags }) => repoTags)).toEqual([BUSYBOX]);
+    await rm(filler());
+    await house.crictl.ok('pull', NGINX);
+    await house.crictl.ok('rmi', NGINX);
+  });
+
+  it('does not keep pods from being listed, stopped and removed', async () => {
+    const pod = await writePod(house);
+    const podId = await runPod(house, pod);
+    const id = await runContainer(house, podId, { pod, container: await writeContainer(house) });
+    await fill();
+    expect((await inspect(house, id)).status.state).toBe('CONTAINER_RUNNING');
+    expect(await house.crictl.ok('exec', '-s', id, 'echo', 'still here')).toBe('still here');
+    await house.crictl.ok('stop', '--timeout', '10', id);
+    expect((await inspect(house, id)).status).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 0 });
+    await house.crictl.ok('rm', id);
+    await house.crictl.ok('rmp', '-f', podId);
+    await house.assertEmpty();
+  });
+
+  it('is no reason not to start', async () => {
+    const pod = await writePod(house);
+    const podId = await runPod(house, pod);
+    await fill();
+    await house.daemon.kill9();
+    await house.daemon.start();
+    expect(await house.crictl.ok('pods', '-q')).toBe(podId);
+    await rm(filler());
+    await house.crictl.ok('rmp', '-f', podId);
+    await house.assertEmpty();
+  });
+
+  it('leaves nothing behind', async () => {
+    await rm(filler(), { force: true });
+    await house.crictl.ok('rmp', '-fa');
+    await house.assertEmpty();
+  });
+});
