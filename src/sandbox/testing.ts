@@ -10,6 +10,7 @@ import { MINIMAL_ENV, run, runOk } from '../base/spawn.js';
 import { until, type Scratch } from '../base/testing.js';
 import { UndoRetries } from '../base/undo.js';
 import { CniManager } from '../cni/manager.js';
+import { hierarchies } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
 import { ownCgroupParent, ownRuntime } from '../oci/testing.js';
@@ -136,9 +137,7 @@ export class World {
       namesIn(scratch.path(dir)),
     );
     const leases = (await namesIn(scratch.path('ipam', 'test'))).filter((path) => /\/10\.[\d.]+$/.test(path));
-    const cgroups = (await readdir('/sys/fs/cgroup')).map((each) =>
-      directoriesIn(join('/sys/fs/cgroup', each, cgroupParent)),
-    );
+    const cgroups = hierarchies().map((mount) => directoriesIn(join(mount, cgroupParent)));
     const names = this.context.store.list().map(({ record }) => record.id);
     return [
       ...mounts.filter((line) => line.includes(scratch.root)),
