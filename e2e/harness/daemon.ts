@@ -32,7 +32,7 @@ export class Daemon {
     this.#settings = settings;
     this.#scratch = scratch;
     this.#crictl = crictl;
-    this.logFile = join(scratch.dir, 'gantryd.log');
+    this.logFile = logFileOf(scratch);
     this.#config = join(scratch.dir, 'gantry.yaml');
   }
 
@@ -97,6 +97,10 @@ export class Daemon {
       throw failedPrecondition(`gantryd ended with exit code ${code}: ${tail(await this.log())}`);
     }
   }
+}
+
+function logFileOf({ dir }: Scratch): string {
+  return SETTINGS.logs === undefined ? join(dir, 'gantryd.log') : join(SETTINGS.logs, `${basename(dir)}.log`);
 }
 
 function usual(scratch: Scratch): Settings {

@@ -5,7 +5,13 @@ import { readSettings } from './settings.js';
 
 describe('settings of the suites', () => {
   it('are runc, cgroupfs and a common machine where the environment is silent', () => {
-    expect(readSettings({})).toEqual({ runtime: 'runc', cgroupDriver: 'cgroupfs', slowness: 1, full: false });
+    expect(readSettings({})).toEqual({
+      runtime: 'runc',
+      cgroupDriver: 'cgroupfs',
+      slowness: 1,
+      full: false,
+      logs: undefined,
+    });
   });
 
   it('come from the environment', () => {
@@ -14,8 +20,10 @@ describe('settings of the suites', () => {
       GANTRY_E2E_CGROUP_DRIVER: 'systemd',
       GANTRY_E2E_SLOW: '10',
       GANTRY_E2E_FULL: '1',
+      GANTRY_E2E_LOGS: '/kept',
     };
-    expect(readSettings(env)).toEqual({ runtime: 'crun', cgroupDriver: 'systemd', slowness: 10, full: true });
+    const expected = { runtime: 'crun', cgroupDriver: 'systemd', slowness: 10, full: true, logs: '/kept' };
+    expect(readSettings(env)).toEqual(expected);
   });
 
   it.each([

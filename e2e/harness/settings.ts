@@ -11,6 +11,8 @@ export interface HarnessSettings {
   readonly slowness: number;
   /** GANTRY_E2E_FULL=1: with what `make test` leaves out for its time. */
   readonly full: boolean;
+  /** GANTRY_E2E_LOGS: a directory where the daemons' logs go and stay; else they go with the suite's own directories. */
+  readonly logs: string | undefined;
 }
 
 const RUNTIMES: readonly string[] = ['runc', 'crun'];
@@ -24,7 +26,13 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (!RUNTIMES.includes(runtime)) throw unknown('GANTRY_E2E_RUNTIME', runtime, RUNTIMES);
   if (!DRIVERS.includes(cgroupDriver)) throw unknown('GANTRY_E2E_CGROUP_DRIVER', cgroupDriver, DRIVERS);
   if (!(slowness >= 1)) throw invalidArgument('GANTRY_E2E_SLOW is no number from 1 on');
-  return { runtime, cgroupDriver: cgroupDriver as CgroupDriver, slowness, full: env['GANTRY_E2E_FULL'] === '1' };
+  return {
+    runtime,
+    cgroupDriver: cgroupDriver as CgroupDriver,
+    slowness,
+    full: env['GANTRY_E2E_FULL'] === '1',
+    logs: env['GANTRY_E2E_LOGS'],
+  };
 }
 
 function unknown(variable: string, value: string, known: readonly string[]): Error {
