@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { newId } from '../base/ids.js';
+import { unmount } from '../base/sys/sys.js';
 import type { CniManager } from './manager.js';
 import { command, pod, Scratch } from './testing.js';
 
@@ -45,7 +46,7 @@ describe('real plugins', () => {
   }
 
   async function inside(netns: string, ...args: string[]): Promise<string> {
-    return command('ip', 'netns', 'exec', netns.replace('/run/netns/', ''), ...args);
+    return command('nsenter', `--net=${netns}`, ...args);
   }
 
   it.each(['0.3.1', '0.4.0', '1.0.0'])('adds, checks and removes a pod with %s', async (version) => {
@@ -107,7 +108,7 @@ describe('real plugins', () => {
     const manager = await openWith({ ipMasq: false });
     const request = pod({ netnsPath: await scratch.netns() });
     await manager.setUp(request);
-    await command('ip', 'netns', 'del', request.netnsPath.replace('/run/netns/', ''));
+    await unmount(request.netnsPath, { detach: true });
 
     await manager.tearDown(request.sandboxId, undefined);
     await manager.tearDown(request.sandboxId, undefined);

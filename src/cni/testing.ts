@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { newId } from '../base/ids.js';
 import { silentLogger } from '../base/log.js';
 import { MINIMAL_ENV, runOk } from '../base/spawn.js';
+import { createNetns, unmount } from '../base/sys/sys.js';
 import type { JsonObject } from './json.js';
 import { CniManager, type CniOptions } from './manager.js';
 import type { PodNetworkRequest } from './pod-request.js';
@@ -90,10 +91,11 @@ export class Scratch {
 
   /** A network namespace of the test's own. */
   async netns(): Promise<string> {
-    const name = `gantry-cni-${newId().slice(0, 12)}`;
-    await command('ip', 'netns', 'add', name);
-    this.defer(() => command('ip', 'netns', 'del', name).catch(() => undefined));
-    return `/run/netns/${name}`;
+    const path = join(this.root, `netns-${newId().slice(0, 12)}`);
+    await writeFile(path, '');
+    this.defer(() => unmount(path, { detach: true }));
+    await createNetns(path);
+    return path;
   }
 
   defer(cleanup: () => unknown): void {
