@@ -1,11 +1,10 @@
 #!/bin/sh
-# Builds the clients of the end-to-end tests from the Go module proxy: build-tools.sh crictl critest
+# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest runc
 # They land in .cache/tools/ and are built again only when their pins or the Go version change.
-# Exit 3: no usable Go, so that a caller may skip what needs the clients; where CI is set that is a failure, 1.
+# Exit 3: no usable Go, so that a caller may skip what needs the tools; where CI is set that is a failure, 1.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-module=$root/e2e/tools/crictl
 out=$root/.cache/tools
 wanted=1.26
 
@@ -17,39 +16,50 @@ no_go() {
 
 check_go() {
   command -v go >/dev/null || no_go 'Go is missing'
-  # Asked inside the module: from 1.21 on, an older go fetches the version that go.mod wants and answers with it.
-  found=$(cd "$module" && go env GOVERSION 2>/dev/null | sed 's/^go//') || found=
+  # Asked inside a module: from 1.21 on, an older go fetches the version that go.mod wants and answers with it.
+  found=$(cd "$root/e2e/tools/crictl" && go env GOVERSION 2>/dev/null | sed 's/^go//') || found=
   oldest=$(printf '%s\n%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1)
   [ "$oldest" = "$wanted" ] || no_go "Go is ${found:-too old}"
 }
 
-pins() {
-  echo "$found"
-  cat "$module/go.mod" "$module/go.sum" "$module/tools.go" "$0"
-}
-
-build() {
+# The module that pins a tool.
+module() {
   case $1 in
-    crictl)
-      version=$(sed -n 's#^require sigs.k8s.io/cri-tools v##p' "$module/go.mod")
-      flags="-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$version"
-      go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" sigs.k8s.io/cri-tools/cmd/crictl
-      ;;
-    critest) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
+    crictl | critest) echo "$root/e2e/tools/crictl" ;;
+    runc) echo "$root/e2e/tools/runc" ;;
     *)
-      echo "unknown tool \"$1\": crictl and critest are known" >&2
+      echo "unknown tool \"$1\": crictl, critest and runc are known" >&2
       exit 2
       ;;
   esac
 }
 
+pins() {
+  echo "$found"
+  cat ./*.mod ./*.sum ./*.go "$root/scripts/build-tools.sh"
+}
+
+build() {
+  case $1 in
+    crictl)
+      version=$(sed -n 's#^require sigs.k8s.io/cri-tools v##p' go.mod)
+      flags="-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$version"
+      go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" sigs.k8s.io/cri-tools/cmd/crictl
+      ;;
+    critest) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
+    runc) go build -tags seccomp -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" github.com/opencontainers/runc ;;
+  esac
+}
+
 check_go
 mkdir -p "$out"
-stamp=$(pins | sha256sum | cut -d ' ' -f 1)
 for tool; do
+  module=$(module "$tool")
+  cd "$module"
+  stamp=$(pins | sha256sum | cut -d ' ' -f 1)
   if [ -x "$out/$tool" ] && [ "$(cat "$out/$tool.stamp" 2>/dev/null)" = "$stamp" ]; then continue; fi
   echo "building $tool"
-  (cd "$module" && build "$tool" "$out/$tool.new")
+  build "$tool" "$out/$tool.new"
   mv "$out/$tool.new" "$out/$tool"
   echo "$stamp" >"$out/$tool.stamp"
 done
