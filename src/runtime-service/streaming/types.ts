@@ -30,6 +30,8 @@ export interface AttachTarget extends Streams {
 export interface PortForwardTarget {
   readonly kind: 'port-forward';
   readonly sandboxId: string;
+  /** Of WebSocket clients with channels, which cannot name a port later; SPDY streams name theirs. */
+  readonly ports: readonly number[];
 }
 
 /** What a one-time URL stands for. */
