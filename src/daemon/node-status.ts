@@ -4,17 +4,24 @@ import type { Config } from '../config/config.js';
 import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
 import { isCgroupV2 } from '../oci/cgroup.js';
 import { ownCapabilities } from '../oci/spec/capabilities.js';
-import type { NodeStatus } from '../runtime-service/handlers/context.js';
+import type { Runtimes } from '../oci/runtimes.js';
+import { servedFeatures } from '../oci/served-features.js';
+import type { HandlerStatus, NodeStatus } from '../runtime-service/handlers/context.js';
 import { readVersion } from '../base/version.js';
 
 /** What Status says: conditions, and with verbose the configuration, the network and what this host lacks. */
-export function nodeStatus(parts: { config: Config; cni: CniManager; retries: UndoRetries }): NodeStatus {
-  const { config, cni, retries } = parts;
+export function nodeStatus(parts: {
+  config: Config;
+  cni: CniManager;
+  retries: UndoRetries;
+  runtimes: Runtimes;
+}): NodeStatus {
+  const { config, cni, retries, runtimes } = parts;
   const cgroupDriver = detectCgroupDriver(config.cgroupDriver);
   return {
     version: readVersion(),
     cgroupDriver,
-    handlers: [...config.runtime.handlers.keys()],
+    handlers: () => handlerStatus(runtimes),
     network: () => cni.status(),
     info: () => ({
       config: { ...config, runtime: { ...config.runtime, handlers: Object.fromEntries(config.runtime.handlers) } },
@@ -27,4 +34,13 @@ export function nodeStatus(parts: { config: Config; cni: CniManager; retries: Un
       undoWaiting: retries.waiting,
     }),
   };
+}
+
+/** "" stands for the default handler, see CRI RuntimeHandler.name. */
+function handlerStatus(runtimes: Runtimes): Promise<HandlerStatus[]> {
+  const status = async (name: string): Promise<HandlerStatus> => ({
+    name,
+    served: await servedFeatures(runtimes.get(name)),
+  });
+  return Promise.all(['', ...runtimes.names].map(status));
 }

@@ -36,7 +36,12 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const stores = { sandboxes: pods.sandboxes.store, containers: pods.containers.store };
   const events = new EventHub(stores);
   const stats = openStats({ ...stores, layersDir: join(config.root, 'containers'), logger });
-  const context = { ...pods, events, stats, node: nodeStatus({ config, cni, retries: pods.retries }) };
+  const context = {
+    ...pods,
+    events,
+    stats,
+    node: nodeStatus({ config, cni, retries: pods.retries, runtimes: pods.sandboxes.runtimes }),
+  };
   const handlers = { ...createRuntimeHandlers(context), ...createImageHandlers(images) };
   const server = await startServer({ listen: config.listen, handlers, admin: adminHandlers(images), logger });
   await recover({ pods, cni, logger });

@@ -7,6 +7,7 @@ import { readIfExists, removeTree } from '../base/files.js';
 import { bounded, endOf, run, start, tail, type RunResult } from '../base/spawn.js';
 import type { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
+import { FeatureReader, type RuntimeFeatures } from './features.js';
 import type { OciResources } from './spec/types.js';
 
 export interface RuntimeOptions {
@@ -24,9 +25,16 @@ export interface RuntimeOptions {
 /** An OCI runtime's command line (runc, crun): every call has a deadline and ends in a result or a rich error. */
 export class OciRuntime {
   readonly options: RuntimeOptions;
+  readonly #features: FeatureReader;
 
   constructor(options: RuntimeOptions) {
     this.options = options;
+    this.#features = new FeatureReader(options.path);
+  }
+
+  /** See {@link FeatureReader.read}. */
+  features(): Promise<RuntimeFeatures> {
+    return this.#features.read();
   }
 
   /** Arguments before the verb. */

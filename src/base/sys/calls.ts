@@ -33,6 +33,7 @@ export const MS = {
   PRIVATE: 1 << 18,
 } as const;
 
+const AT_EMPTY_PATH = 0x1000;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const CLONE_NEWNET = 0x40000000;
@@ -63,6 +64,17 @@ export function unmountSync(target: string, options: { detach?: boolean } = {}):
       if (code === 'EINVAL' || code === 'ENOENT' || code === 'ENOTDIR') return;
       throw error;
     }
+  }
+}
+
+/** True where the kernel has mount_setattr(2) (5.12): recursively read-only and idmapped mounts. */
+export function hasMountSetattrSync(): boolean {
+  // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd }; -1 is no descriptor.
+  try {
+    check(raw.mountSetattr(-1, AT_EMPTY_PATH, Buffer.alloc(32)), 'mount_setattr', 'nothing');
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code !== 'ENOSYS';
   }
 }
 

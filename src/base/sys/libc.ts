@@ -17,6 +17,7 @@ const sysFsopen = libc.func('syscall', 'long', ['long', 'str', 'uint']);
 const sysFsconfig = libc.func('syscall', 'long', ['long', 'int', 'uint', 'str', 'str', 'int']);
 const sysFsmount = libc.func('syscall', 'long', ['long', 'int', 'uint', 'uint']);
 const sysMoveMount = libc.func('syscall', 'long', ['long', 'int', 'str', 'int', 'str', 'uint']);
+const sysMountSetattr = libc.func('syscall', 'long', ['long', 'int', 'str', 'uint', 'void *', 'size_t']);
 const sysClose = libc.func('close', 'int', ['int']);
 
 export const libcMount = libc.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
@@ -40,6 +41,7 @@ const NR = {
   fsmount: 432,
   pidfd_open: 434,
   openat2: 437,
+  mount_setattr: 442,
 } as const;
 
 export const raw = {
@@ -54,6 +56,8 @@ export const raw = {
   fsmount: (fd: number, flags: number): number => Number(sysFsmount(NR.fsmount, fd, flags, 0)),
   moveMount: (fd: number, target: string, flags: number): number =>
     Number(sysMoveMount(NR.move_mount, fd, '', AT_FDCWD, target, flags)),
+  mountSetattr: (fd: number, flags: number, attributes: Buffer): number =>
+    Number(sysMountSetattr(NR.mount_setattr, fd, '', flags, attributes, attributes.length)),
   close: (fd: number): number => Number(sysClose(fd)),
 };
 

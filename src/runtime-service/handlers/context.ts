@@ -1,5 +1,6 @@
 import type { ContainerContext } from '../container/context.js';
 import type { EventHub } from '../events/event-hub.js';
+import type { ServedFeatures } from '../../oci/served-features.js';
 import type { SandboxContext } from '../../sandbox/context.js';
 import type { StatsContext } from '../stats/context.js';
 
@@ -17,9 +18,15 @@ export interface NodeStatus {
   /** The daemon's own version. */
   readonly version: string;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
-  readonly handlers: readonly string[];
+  /** The runtime handlers with what pods of them can have, the default one again under the empty name. */
+  handlers(): Promise<readonly HandlerStatus[]>;
   /** Whether pods can have a network, and if not, why. */
   network(): { readonly ready: boolean; readonly reason: string; readonly message: string };
   /** JSON by name for a verbose status. */
   info(): Readonly<Record<string, unknown>>;
+}
+
+export interface HandlerStatus {
+  readonly name: string;
+  readonly served: ServedFeatures;
 }

@@ -1,20 +1,29 @@
 import type { Handler } from '../../server/handlers.js';
-import type { RuntimeServiceContext } from './context.js';
+import type { HandlerStatus, RuntimeServiceContext } from './context.js';
 
 export const status =
   ({ node }: RuntimeServiceContext): Handler<'Status'> =>
-  ({ verbose }) => {
+  async ({ verbose }) => {
     const network = node.network();
+    const handlers = await node.handlers();
     const conditions = [
       { type: 'RuntimeReady', status: true, reason: '', message: '' },
       { type: 'NetworkReady', status: network.ready, reason: network.reason, message: network.message },
     ];
-    const info = Object.entries(node.info()).map(([name, value]) => [name, JSON.stringify(value)] as const);
-    return Promise.resolve({
+    const info = { ...node.info(), handlers: Object.fromEntries(handlers.map(({ name, served }) => [name, served])) };
+    const texts = Object.entries(info).map(([name, value]) => [name, JSON.stringify(value)] as const);
+    return {
       status: { conditions },
-      // "" stands for the default handler, see CRI RuntimeHandler.name.
-      runtimeHandlers: ['', ...node.handlers].map((name) => ({ name, features: {} })),
+      runtimeHandlers: handlers.map(toHandler),
       features: { supplementalGroupsPolicy: true },
-      info: verbose ? Object.fromEntries(info) : {},
-    });
+      info: verbose ? Object.fromEntries(texts) : {},
+    };
   };
+
+function toHandler({ name, served }: HandlerStatus) {
+  const features = {
+    recursiveReadOnlyMounts: served.recursiveReadOnly === '',
+    userNamespaces: served.userNamespaces === '',
+  };
+  return { name, features };
+}
