@@ -58,6 +58,8 @@ describe('loadConfig', () => {
       registriesConf: '/etc/containers/registries.conf',
       authFile: '',
       maxParallelLayers: 3,
+      maxLayerSize: 262_144,
+      maxLayerEntries: 4_000_000,
       stallTimeout: 60,
     });
     expect(config.runtime.maxParallelCreates).toBeGreaterThanOrEqual(2);

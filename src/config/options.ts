@@ -170,6 +170,23 @@ export const OPTIONS = [
     description: 'Layers of one image that are downloaded at the same time.',
   },
   {
+    key: 'image.max_layer_size',
+    type: 'integer',
+    default: 262_144,
+    min: 1,
+    max: 1_073_741_824,
+    description:
+      'MiB that one layer may unpack to, its files together with the holes of sparse ones. A pull with a bigger layer fails.',
+  },
+  {
+    key: 'image.max_layer_entries',
+    type: 'integer',
+    default: 4_000_000,
+    min: 1,
+    max: 1_000_000_000,
+    description: 'Files, directories and links that one layer may have. A pull with a layer that has more fails.',
+  },
+  {
     key: 'image.stall_timeout',
     type: 'integer',
     default: 60,

@@ -76,6 +76,7 @@ function openImages({ root, image }: Config, logger: Logger): Promise<ImageServi
     ...(image.authFile === '' ? {} : { authFile: image.authFile }),
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,
+    limits: { maxBytes: image.maxLayerSize * 2 ** 20, maxEntries: image.maxLayerEntries },
     pinned: [...image.pinned, ...(image.pauseImage === '' ? [] : [image.pauseImage])],
     logger,
   });

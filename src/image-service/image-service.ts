@@ -11,7 +11,7 @@ import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
 import { LayerStore } from './layers/layer-store.js';
 import { mountLayers, unmountLayers } from './layers/rootfs.js';
-import type { UnpackLimits } from './layers/unpack-job.js';
+import type { UnpackLimits } from './layers/tar-reader.js';
 import { UnpackPool } from './layers/unpack-pool.js';
 import { Pinned } from './pinned.js';
 import { pullImage, type PullContext, type PullOptions } from './pull.js';

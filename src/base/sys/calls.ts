@@ -1,9 +1,15 @@
 import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { basename, dirname, isAbsolute } from 'node:path';
 
 import {
+  AT_FDCWD,
   check,
+  cPath,
+  libcChdir,
+  libcFchdir,
   libcFlock,
+  libcFutimens,
   libcIoctl,
   libcLsetxattr,
   libcMknod,
@@ -13,6 +19,7 @@ import {
   libcSyncfs,
   libcUmount2,
   libcUnshare,
+  libcUtimensat,
   makeSysError,
   raw,
 } from './libc.js';
@@ -144,8 +151,23 @@ function mountOverlayByConfig({ lower, upper, work, target, volatile }: OverlayR
 /** mount(2) takes one page of options and silently cuts the rest, with layers in it. */
 const MAX_DATA = 4095;
 
-/** The way for kernels before 6.8. */
-export function mountOverlayByData({ lower, upper, work, target, volatile }: OverlayRequest): void {
+/** The way for kernels before 6.8. Layers that lie in one directory are named from there: else 127 of them would not fit. */
+export function mountOverlayByData(request: OverlayRequest): void {
+  const { lower, upper, work, target } = request;
+  const parents = new Set(lower.map((dir) => dirname(dir)));
+  const [parent = ''] = parents;
+  const near = parents.size === 1 && [parent, upper, work, target].every((path) => isAbsolute(path));
+  if (near)
+    insideDirectory(parent, () =>
+      mountByOptions(
+        request,
+        lower.map((dir) => basename(dir)),
+      ),
+    );
+  else mountByOptions(request, lower);
+}
+
+function mountByOptions({ upper, work, target, volatile }: OverlayRequest, lower: readonly string[]): void {
   const layers = lower.map((dir) => escapeOption(dir).replaceAll(':', '\\:'));
   const dirs = `lowerdir=${layers.join(':')},upperdir=${escapeOption(upper)},workdir=${escapeOption(work)}`;
   const data = `${dirs}${volatile ? ',volatile' : ''}`;
@@ -156,6 +178,23 @@ export function mountOverlayByData({ lower, upper, work, target, volatile }: Ove
       `mount overlay on ${target}: the paths of ${lower.length} layers are too long`,
     );
   mountSync({ source: 'overlay', target, type: 'overlay', data });
+}
+
+let ownDirectory = false;
+
+/** Runs `fn` with a working directory of the calling thread alone, not of the process, and goes back. */
+function insideDirectory(path: string, fn: () => void): void {
+  const CLONE_FS = 0x200;
+  if (!ownDirectory) check(libcUnshare(CLONE_FS) as number, 'unshare', 'working directory');
+  ownDirectory = true;
+  const home = openSync('.', O_PATH);
+  try {
+    check(libcChdir(path) as number, 'chdir', path);
+    fn();
+  } finally {
+    libcFchdir(home);
+    closeSync(home);
+  }
 }
 
 function escapeOption(path: string): string {
@@ -300,20 +339,52 @@ export function pidfdSignalSync(fd: number, signal: NodeJS.Signals | number): bo
   }
 }
 
+/** A path or name: text, or the bytes of one that need not be UTF-8. */
+export type Bytes = string | Uint8Array;
+
 /** Sets an extended attribute on the path itself, not on what a link points to. */
-export function lsetxattrSync(path: string, name: string, value: Uint8Array): void {
-  check(libcLsetxattr(path, name, value, value.length, 0) as number, 'lsetxattr', `${name} on ${path}`);
+export function lsetxattrSync(path: Bytes, name: Bytes, value: Uint8Array): void {
+  const result = libcLsetxattr(cPath(path), cPath(name), value, value.length, 0) as number;
+  check(result, 'lsetxattr', `${display(name)} on ${display(path)}`);
+}
+
+/** Sets both times of the path itself, in nanoseconds since the epoch, which `node:fs` rounds. */
+export function lutimensSync(path: Bytes, ns: bigint): void {
+  const AT_SYMLINK_NOFOLLOW = 0x100;
+  const result = libcUtimensat(AT_FDCWD, cPath(path), timespecs(ns), AT_SYMLINK_NOFOLLOW) as number;
+  check(result, 'utimensat', display(path));
+}
+
+/** The same for an open file. */
+export function futimensSync(fd: number, ns: bigint): void {
+  check(libcFutimens(fd, timespecs(ns)) as number, 'futimens', String(fd));
+}
+
+/** struct timespec { long seconds, nanoseconds } for access and modification; nanoseconds count forward before 1970, too. */
+function timespecs(ns: bigint): Buffer {
+  const BILLION = 1_000_000_000n;
+  const rest = ((ns % BILLION) + BILLION) % BILLION;
+  const times = Buffer.alloc(32);
+  for (const start of [0, 16]) {
+    times.writeBigInt64LE((ns - rest) / BILLION, start);
+    times.writeBigInt64LE(rest, start + 8);
+  }
+  return times;
+}
+
+function display(path: Bytes): string {
+  return typeof path === 'string' ? path : Buffer.from(path).toString('utf8');
 }
 
 /** Makes a device node, fifo or socket; `mode` has the file type. */
-export function mknodSync(path: string, mode: number, device: { major: number; minor: number }): void {
+export function mknodSync(path: Bytes, mode: number, device: { major: number; minor: number }): void {
   const { major, minor } = device;
   const encoded =
     (BigInt(minor) & 0xffn) |
     ((BigInt(major) & 0xfffn) << 8n) |
     ((BigInt(minor) & ~0xffn) << 12n) |
     ((BigInt(major) & ~0xfffn) << 32n);
-  check(libcMknod(path, mode, encoded) as number, 'mknod', path);
+  check(libcMknod(cPath(path), mode, encoded) as number, 'mknod', display(path));
 }
 
 /** Takes an exclusive flock(2) on a file, made if need be, until the process ends; false if another one holds it. */

@@ -26,12 +26,22 @@ export const libcUnshare = libc.func('unshare', 'int', ['int']);
 export const libcSetns = libc.func('setns', 'int', ['int', 'int']);
 export const libcSocket = libc.func('socket', 'int', ['int', 'int', 'int']);
 export const libcIoctl = libc.func('ioctl', 'int', ['int', 'ulong', 'void *']);
-export const libcMknod = libc.func('mknod', 'int', ['str', 'uint', 'ulong']);
-export const libcLsetxattr = libc.func('lsetxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
+/* Paths as bytes, which names on disk are: see cPath. */
+export const libcMknod = libc.func('mknod', 'int', ['void *', 'uint', 'ulong']);
+export const libcLsetxattr = libc.func('lsetxattr', 'int', ['void *', 'void *', 'void *', 'size_t', 'int']);
+export const libcUtimensat = libc.func('utimensat', 'int', ['int', 'void *', 'void *', 'int']);
+export const libcFutimens = libc.func('futimens', 'int', ['int', 'void *']);
+export const libcChdir = libc.func('chdir', 'int', ['str']);
+export const libcFchdir = libc.func('fchdir', 'int', ['int']);
 export const libcFlock = libc.func('flock', 'int', ['int', 'int']);
 export const libcSyncfs = libc.func('syncfs', 'int', ['int']);
 
-const AT_FDCWD = -100;
+export const AT_FDCWD = -100;
+
+/** A C string: a text as UTF-8, bytes as they are. */
+export function cPath(path: string | Uint8Array): Buffer {
+  return typeof path === 'string' ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.alloc(1)]);
+}
 
 const NR = {
   pidfd_send_signal: 424,

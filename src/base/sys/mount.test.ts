@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
@@ -115,12 +115,21 @@ describe('overlays', () => {
     expect(readdirSync(overlay.target).sort()).toEqual(['own-0', 'own-1', 'own-2', 'shared']);
     await unmount(overlay.target);
     // The kernel would cut the list and mount what is left of it.
-    const many = Array.from({ length: 130 }, () => lower[0] ?? '');
+    const many = Array.from({ length: 500 }, () => lower[0] ?? '');
     expect(thrown(() => mountOverlayByData({ ...overlay, lower: many }))).toMatchObject({
       code: 'E2BIG',
-      message: `mount overlay on ${overlay.target}: the paths of 130 layers are too long`,
+      message: `mount overlay on ${overlay.target}: the paths of 500 layers are too long`,
     });
     expect(readdirSync(overlay.target)).toEqual([]);
+  });
+
+  it('stacks 400 layers of short names by one page of options, and stays where it was', async () => {
+    const here = process.cwd();
+    const lower = await layers(400, 'l');
+    const overlay = await request(lower);
+    mountOverlayByData(overlay);
+    expect(readdirSync(overlay.target)).toHaveLength(401);
+    expect(readlinkSync('/proc/self/cwd')).toBe(here);
   });
 
   it('says which directory is missing', async () => {

@@ -1,22 +1,23 @@
-import { chmodSync, chownSync, lchownSync, lstatSync, lutimesSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, lstatSync } from 'node:fs';
 
 import { errnoOf } from '../../base/errors.js';
-import { lsetxattrSync } from '../../base/sys/calls.js';
+import { lsetxattrSync, lutimensSync } from '../../base/sys/calls.js';
 import { readXattrsSync } from '../../base/sys/xattr.js';
-import { toPath, toText } from './paths.js';
+import { toPath } from './paths.js';
 
 /** What a file has besides its content. */
 export interface Attributes {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Seconds since the epoch. */
-  readonly mtime: number;
+  /** Nanoseconds since the epoch. */
+  readonly mtimeNs: bigint;
+  /** By name, a binary string. */
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
 /** A directory that neither its layer nor those below describe. The time is fixed so that trees come out the same. */
-export const DEFAULT_DIRECTORY: Attributes = { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: new Map() };
+export const DEFAULT_DIRECTORY: Attributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
 
 const OVERLAY = 'trusted.overlay.';
 export const OPAQUE = `${OVERLAY}opaque`;
@@ -33,7 +34,7 @@ export function applyAttributes(path: string, attributes: Attributes): void {
   chownSync(target, attributes.uid, attributes.gid);
   chmodSync(target, attributes.mode);
   applyXattrs(path, attributes.xattrs);
-  utimesSync(target, clampTime(attributes.mtime), clampTime(attributes.mtime));
+  lutimensSync(target, attributes.mtimeNs);
 }
 
 /** The attributes that a symbolic link can have. */
@@ -41,7 +42,7 @@ export function applyLinkAttributes(path: string, attributes: Attributes): void 
   const target = toPath(path);
   lchownSync(target, attributes.uid, attributes.gid);
   applyXattrs(path, attributes.xattrs);
-  lutimesSync(target, clampTime(attributes.mtime), clampTime(attributes.mtime));
+  lutimensSync(target, attributes.mtimeNs);
 }
 
 export function applyXattrs(path: string, xattrs: ReadonlyMap<string, Buffer>): void {
@@ -51,7 +52,7 @@ export function applyXattrs(path: string, xattrs: ReadonlyMap<string, Buffer>): 
 /** A file system without user attributes is no reason to refuse an image; a lost file capability is. */
 function setXattr(path: string, name: string, value: Buffer): void {
   try {
-    lsetxattrSync(toText(path), name, value);
+    lsetxattrSync(toPath(path), toPath(name), value);
   } catch (error) {
     const unsupported = errnoOf(error) === 'ENOTSUP' || errnoOf(error) === 'EOPNOTSUPP';
     if (!unsupported || name.startsWith('security.')) throw error;
@@ -59,17 +60,12 @@ function setXattr(path: string, name: string, value: Buffer): void {
 }
 
 export function markOpaque(path: string): void {
-  lsetxattrSync(toText(path), OPAQUE, Buffer.from('y'));
+  lsetxattrSync(toPath(path), OPAQUE, Buffer.from('y'));
 }
 
 /** The attributes of a directory in a layer that is already unpacked. */
 export function readAttributes(path: string): Attributes {
-  const { mode, uid, gid, mtimeMs } = lstatSync(toPath(path));
-  const xattrs = readXattrsSync(toText(path));
-  return { mode: mode & 0o7777, uid, gid, mtime: mtimeMs / 1000, xattrs };
-}
-
-/** Times before 1970 and beyond ext4's range are bent to what every kernel and Node take. */
-export function clampTime(seconds: number): number {
-  return Math.min(Math.max(seconds, 0), 0x3_7fff_ffff);
+  const { mode, uid, gid, mtimeNs } = lstatSync(toPath(path), { bigint: true });
+  const xattrs = readXattrsSync(toPath(path));
+  return { mode: Number(mode) & 0o7777, uid: Number(uid), gid: Number(gid), mtimeNs, xattrs };
 }

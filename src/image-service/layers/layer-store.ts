@@ -11,7 +11,8 @@ import { Flights } from '../flights.js';
 import { RecordFiles } from '../records.js';
 import type { LayerRecord } from '../types.js';
 import { parseLayerRecord } from './layer-record.js';
-import type { ExpectedLayer, UnpackLimits } from './unpack-job.js';
+import type { UnpackLimits } from './tar-reader.js';
+import type { ExpectedLayer } from './unpack-job.js';
 import type { UnpackPool } from './unpack-pool.js';
 import type { DiskUse } from './untar.js';
 

@@ -10,7 +10,7 @@ import {
   readAttributes,
   type Attributes,
 } from './attributes.js';
-import { toPath, toText } from './paths.js';
+import { toPath } from './paths.js';
 
 /** A directory of the layer that is being unpacked. Who holds a node knows that every part of its path is one. */
 export interface DirectoryNode {
@@ -130,7 +130,7 @@ function mergedBelow(lowers: readonly string[], name: string): string[] {
     if (stats === undefined) continue;
     if (!stats.isDirectory()) break;
     found.push(path);
-    if (readXattrSync(toText(path), OPAQUE)?.toString() === 'y') break;
+    if (readXattrSync(toPath(path), OPAQUE)?.toString() === 'y') break;
   }
   return found;
 }

@@ -8,15 +8,6 @@ export function toPath(binary: string): string | Buffer {
   return isAscii(binary) ? binary : Buffer.from(binary, 'latin1');
 }
 
-/** The path for calls that take strings only; a name that is not UTF-8 cannot be given to them. */
-export function toText(binary: string): string {
-  const bytes = Buffer.from(binary, 'latin1');
-  const text = bytes.toString('utf8');
-  if (!Buffer.from(text, 'utf8').equals(bytes))
-    throw dataLoss('the name is not UTF-8, which attributes and devices need');
-  return text;
-}
-
 /** A path of this machine as a binary string. */
 export function toBinary(path: string): string {
   return Buffer.from(path, 'utf8').toString('latin1');

@@ -7,11 +7,26 @@ export interface PaxOverrides {
   size?: number;
   uid?: number;
   gid?: number;
-  mtime?: number;
+  mtimeNs?: bigint;
+  /** By name, a binary string. */
   readonly xattrs: Map<string, Buffer>;
+  readonly sparse: SparseOverrides;
+}
+
+/** What GNU tar's PAX formats say of a sparse file. */
+export interface SparseOverrides {
+  /** The file's own name; `path` is another, for readers that know no sparse files. */
+  name?: string;
+  /** Of the file with its holes. */
+  size?: number;
+  /** Offsets and lengths in turn: formats 0.0 and 0.1. */
+  numbers?: string[];
+  /** Format 1.0: the list comes before the data. */
+  listed?: boolean;
 }
 
 const XATTR_PREFIX = 'SCHILY.xattr.';
+const SPARSE_PREFIX = 'GNU.sparse.';
 
 /** Applies one extended header's records to what is known so far. */
 export function readPax(data: Buffer, into: PaxOverrides): void {
@@ -29,10 +44,10 @@ export function readPax(data: Buffer, into: PaxOverrides): void {
 function readRecord(record: Buffer, into: PaxOverrides): void {
   const equals = record.indexOf(0x3d);
   if (equals < 1) throw dataLoss('a PAX header has a record without key');
-  const key = record.toString('utf8', 0, equals);
+  const key = record.toString('latin1', 0, equals);
   const value = record.subarray(equals + 1);
   if (key.startsWith(XATTR_PREFIX)) into.xattrs.set(xattrName(key), Buffer.from(value));
-  else if (key.startsWith('GNU.sparse.')) throw dataLoss('sparse files are not supported');
+  else if (key.startsWith(SPARSE_PREFIX)) readSparse(key, value, into.sparse);
   else if (value.length > 0) readField(key, value, into);
 }
 
@@ -46,8 +61,39 @@ function xattrName(key: string): string {
 function readField(key: string, value: Buffer, into: PaxOverrides): void {
   if (key === 'path') into.path = name(value);
   else if (key === 'linkpath') into.linkPath = name(value);
-  else if (key === 'mtime') into.mtime = decimal(key, value, /^-?[0-9]+(\.[0-9]*)?$/);
+  else if (key === 'mtime') into.mtimeNs = nanoseconds(value);
   else if (key === 'size' || key === 'uid' || key === 'gid') into[key] = decimal(key, value, /^[0-9]+$/);
+}
+
+/** GNU tar's manual, "Storing Sparse Files". */
+function readSparse(key: string, value: Buffer, into: SparseOverrides): void {
+  const field = key.slice(SPARSE_PREFIX.length);
+  if (field === 'name') into.name = name(value);
+  else if (field === 'size' || field === 'realsize') into.size = decimal(key, value, /^[0-9]+$/);
+  else if (field === 'map') into.numbers = value.length === 0 ? [] : value.toString('latin1').split(',');
+  else if (field === 'offset' || field === 'numbytes') (into.numbers ??= []).push(value.toString('latin1'));
+  else if (field === 'major') into.listed = isFormatOne(value);
+  else if (field === 'minor' && value.toString('latin1') !== '0') throw unknownSparse(field, value);
+}
+
+function isFormatOne(value: Buffer): boolean {
+  const major = value.toString('latin1');
+  if (major !== '0' && major !== '1') throw unknownSparse('major', value);
+  return major === '1';
+}
+
+function unknownSparse(field: string, value: Buffer): Error {
+  return dataLoss(
+    `sparse files of ${field} version ${JSON.stringify(value.toString('latin1', 0, 40))} are not supported`,
+  );
+}
+
+/** Seconds with a fraction; what is finer than nanoseconds is cut off. */
+function nanoseconds(value: Buffer): bigint {
+  decimal('mtime', value, /^-?[0-9]+(\.[0-9]*)?$/);
+  const [seconds = '', fraction = ''] = value.toString('latin1').split('.');
+  const ns = BigInt(seconds.replace('-', '')) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+  return seconds.startsWith('-') ? -ns : ns;
 }
 
 function name(value: Buffer): string {

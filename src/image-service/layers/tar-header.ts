@@ -40,13 +40,13 @@ export function readHeader(block: Buffer): TarHeader | undefined {
     name: readName(block, posix),
     linkName: text(block, 157, 100),
     flag: flag === '\0' ? '0' : flag,
-    mode: number(block, 100, 8) & 0o7777,
-    uid: number(block, 108, 8),
-    gid: number(block, 116, 8),
-    size: number(block, 124, 12),
-    mtime: number(block, 136, 12),
-    major: hasDevices ? number(block, 329, 8) : 0,
-    minor: hasDevices ? number(block, 337, 8) : 0,
+    mode: readNumber(block, 100, 8) & 0o7777,
+    uid: readNumber(block, 108, 8),
+    gid: readNumber(block, 116, 8),
+    size: readNumber(block, 124, 12),
+    mtime: readNumber(block, 136, 12),
+    major: hasDevices ? readNumber(block, 329, 8) : 0,
+    minor: hasDevices ? readNumber(block, 337, 8) : 0,
   };
 }
 
@@ -64,8 +64,8 @@ function text(block: Buffer, start: number, length: number): string {
   return block.toString('latin1', start, end < 0 || end > start + length ? start + length : end);
 }
 
-/** Octal digits padded with blanks and NULs or, with the first bit set, a big-endian number (GNU, star). */
-function number(block: Buffer, start: number, length: number): number {
+/** A number field: octal digits padded with blanks and NULs or, with the first bit set, a big-endian number (GNU, star). */
+export function readNumber(block: Buffer, start: number, length: number): number {
   const first = block[start] ?? 0;
   if (first & 0x80) return binaryNumber(block.subarray(start, start + length));
   const digits = block.toString('latin1', start, start + length).replace(/^[ \0]+|[ \0]+$/g, '');
@@ -85,7 +85,7 @@ function binaryNumber(field: Buffer): number {
 
 /** The sum of all bytes, the checksum's own taken for blanks; some old writers summed signed bytes. */
 function verifyChecksum(block: Buffer): void {
-  const expected = number(block, 148, 8);
+  const expected = readNumber(block, 148, 8);
   let unsigned = 8 * 32;
   let signed = 8 * 32;
   for (let i = 0; i < BLOCK; i++) {

@@ -1,5 +1,23 @@
-import { dataLoss, GantryError, describeError, codeFor, resourceExhausted } from '../../base/errors.js';
+import {
+  codeOf,
+  dataLoss,
+  describeError,
+  errnoOf,
+  GantryError,
+  codeFor,
+  resourceExhausted,
+  type ErrorCode,
+} from '../../base/errors.js';
 import { readPax, type PaxOverrides } from './pax.js';
+import {
+  checkFragments,
+  FragmentCursor,
+  GnuMapReader,
+  parseFragments,
+  PaxMapReader,
+  type Fragment,
+  type MapReader,
+} from './sparse.js';
 import { BLOCK, displayName, readHeader, type TarHeader } from './tar-header.js';
 
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';
@@ -13,16 +31,22 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Of a sparse file with its holes. */
   readonly size: number;
-  readonly mtime: number;
+  /** Nanoseconds since the epoch. */
+  readonly mtimeNs: bigint;
   readonly device: { readonly major: number; readonly minor: number };
+  /** By name, a binary string. */
   readonly xattrs: ReadonlyMap<string, Buffer>;
+  /** Bytes that the archive has of a sparse file; what no `data` tells of are holes. */
+  readonly stored?: number;
 }
 
 /** Takes an archive's entries in order: `entry`, any number of `data`, `entryEnd`. */
 export interface TarSink {
   entry(entry: TarEntry): void;
-  data(chunk: Buffer): void;
+  /** @param position in the file, for sparse ones; else it follows what came before. */
+  data(chunk: Buffer, position?: number): void;
   entryEnd(): void;
 }
 
@@ -35,20 +59,39 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   '5': 'directory',
   '6': 'fifo',
   '7': 'file',
+  S: 'file',
 };
+
+/** Bounds against archives that grow without end when unpacked. */
+export interface UnpackLimits {
+  readonly maxEntries: number;
+  /** Bytes of the uncompressed archive, and of its files. */
+  readonly maxBytes: number;
+}
 
 /** Extended headers and long names are kept in memory; the kernel's limits on names and attributes are far below. */
 const MAX_META = 1 << 20;
 
 type State =
   | { readonly at: 'header' }
-  | { readonly at: 'data'; left: number; readonly padding: number }
+  | { readonly at: 'data'; left: number; readonly padding: number; readonly cursor?: FragmentCursor }
   | { readonly at: 'meta'; left: number; readonly padding: number; readonly flag: string; readonly parts: Buffer[] }
+  | { readonly at: 'map'; left: number; readonly parts: Buffer[]; readonly sparse: SparseFile }
   | { readonly at: 'padding'; left: number }
   | { readonly at: 'end' };
 
+/** A sparse file whose list of fragments is being read. */
+interface SparseFile {
+  readonly entry: TarEntry;
+  readonly map: MapReader;
+  /** Bytes that follow the header, or what is left of them. */
+  stored: number;
+  /** True if the list is counted among them. */
+  readonly counted: boolean;
+}
+
 const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
-const noOverrides = (): PaxOverrides => ({ xattrs: new Map() });
+const noOverrides = (): PaxOverrides => ({ xattrs: new Map(), sparse: {} });
 
 /**
  * Reads a tar archive pushed in pieces of any size, without ever looking back; synchronous, so that an unpacking
@@ -56,27 +99,28 @@ const noOverrides = (): PaxOverrides => ({ xattrs: new Map() });
  */
 export class TarReader {
   readonly #sink: TarSink;
-  readonly #maxEntries: number;
+  readonly #limits: UnpackLimits;
   readonly #block = Buffer.alloc(BLOCK);
   #have = 0;
   #state: State = { at: 'header' };
   #overrides = noOverrides();
   #entries = 0;
+  #bytes = 0;
   #zeroBlocks = 0;
   #current = '';
 
-  constructor(sink: TarSink, maxEntries: number) {
+  constructor(sink: TarSink, limits: UnpackLimits) {
     this.#sink = sink;
-    this.#maxEntries = maxEntries;
+    this.#limits = limits;
   }
 
-  /** @throws with the entry's name: data-loss if the archive is broken, resource-exhausted past the entry limit. */
+  /** @throws with the entry's name: data-loss if the archive is broken, resource-exhausted past a limit. */
   push(chunk: Buffer): void {
     try {
       for (let rest = chunk; rest.length > 0;) rest = rest.subarray(this.#take(rest));
     } catch (error) {
       if (this.#current === '') throw error;
-      throw new GantryError(codeFor(error), `entry ${this.#current}: ${describeError(error)}`, error);
+      throw new GantryError(codeOfEntry(error), `entry ${this.#current}: ${describeError(error)}`, error);
     }
   }
 
@@ -91,10 +135,13 @@ export class TarReader {
     const state = this.#state;
     if (state.at === 'end') return chunk.length;
     if (state.at === 'header') return this.#takeHeader(chunk);
-    const part = chunk.length <= state.left ? chunk : chunk.subarray(0, state.left);
+    const hole = state.at === 'data' ? state.cursor?.next() : undefined;
+    const room = Math.min(state.left, hole?.room ?? state.left);
+    const part = chunk.length <= room ? chunk : chunk.subarray(0, room);
     state.left -= part.length;
-    if (state.at === 'data') this.#sink.data(part);
-    else if (state.at === 'meta') state.parts.push(Buffer.from(part));
+    if (state.at === 'data') this.#sink.data(part, hole?.position);
+    else if (state.at !== 'padding') state.parts.push(Buffer.from(part));
+    if (state.at === 'data') state.cursor?.advance(part.length);
     if (state.left === 0) this.#finishPart(state);
     return part.length;
   }
@@ -122,10 +169,11 @@ export class TarReader {
     }
     if (this.#zeroBlocks > 0) throw dataLoss('the archive goes on after a block of zeros');
     this.#current = displayName(header.name);
-    if (++this.#entries > this.#maxEntries)
-      throw resourceExhausted(`the layer has more than ${this.#maxEntries} entries`);
+    const { maxEntries } = this.#limits;
+    if (++this.#entries > maxEntries) throw resourceExhausted(`the layer has more than ${maxEntries} entries`);
     if (header.size < 0) throw dataLoss('the size is negative');
     if ('xgLK'.includes(header.flag)) this.#beginMeta(header);
+    else if (header.flag === 'S') this.#beginGnuSparse(header, new GnuMapReader(block));
     else this.#beginEntry(header);
   }
 
@@ -136,20 +184,68 @@ export class TarReader {
   }
 
   #beginEntry(header: TarHeader): void {
-    const entry = toEntry(header, this.#overrides);
+    const pax = this.#takeOverrides();
+    const { sparse } = pax;
+    const entry = this.#named(toEntry(header, pax));
+    if (entry.type !== 'file' || (sparse.numbers === undefined && sparse.listed !== true))
+      this.#start(entry, entry.size);
+    else if (sparse.listed === true) this.#readMap(sparseFile(entry, sparse.size, new PaxMapReader(), true));
+    else this.#startSparse(sparseFile(entry, sparse.size), parseFragments(sparse.numbers ?? []));
+  }
+
+  #beginGnuSparse(header: TarHeader, map: GnuMapReader): void {
+    const entry = this.#named(toEntry(header, this.#takeOverrides()));
+    const file = sparseFile(entry, map.size, map);
+    if (map.more) this.#readMap(file);
+    else this.#startSparse(file, map.fragments);
+  }
+
+  #takeOverrides(): PaxOverrides {
+    const overrides = this.#overrides;
     this.#overrides = noOverrides();
+    return overrides;
+  }
+
+  /** From here on, errors are the entry's. */
+  #named(entry: TarEntry): TarEntry {
     this.#current = displayName(entry.name);
+    return entry;
+  }
+
+  #readMap(sparse: SparseFile): void {
+    if (sparse.counted) sparse.stored -= BLOCK;
+    if (sparse.stored < 0) throw dataLoss('the sparse file ends in its list of fragments');
+    this.#state = { at: 'map', left: BLOCK, parts: [], sparse };
+  }
+
+  #onMap(sparse: SparseFile, block: Buffer): void {
+    sparse.map.add(block);
+    if (sparse.map.more) this.#readMap(sparse);
+    else this.#startSparse(sparse, sparse.map.fragments);
+  }
+
+  #startSparse({ entry, stored }: SparseFile, fragments: readonly Fragment[]): void {
+    checkFragments(fragments, { size: entry.size, stored });
+    this.#start({ ...entry, stored }, stored, new FragmentCursor(fragments));
+  }
+
+  #start(entry: TarEntry, stored: number, cursor?: FragmentCursor): void {
+    const { maxBytes } = this.#limits;
+    this.#bytes += entry.size;
+    if (this.#bytes > maxBytes) throw resourceExhausted(`the files of the layer have more than ${maxBytes} bytes`);
     this.#sink.entry(entry);
-    this.#state = { at: 'data', left: entry.size, padding: padding(entry.size) };
-    if (entry.size === 0) this.#finishPart(this.#state);
+    this.#state = { at: 'data', left: stored, padding: padding(stored), ...(cursor === undefined ? {} : { cursor }) };
+    if (stored === 0) this.#finishPart(this.#state);
   }
 
   #finishPart(state: Exclude<State, { at: 'header' | 'end' }>): void {
+    if (state.at === 'map') return this.#onMap(state.sparse, Buffer.concat(state.parts));
     const pad = state.at === 'padding' ? 0 : state.padding;
     this.#state = pad > 0 ? { at: 'padding', left: pad } : { at: 'header' };
     if (state.at === 'data') this.#sink.entryEnd();
     if (state.at === 'meta') this.#onMeta(state.flag, Buffer.concat(state.parts));
     if (state.at !== 'meta' && pad === 0) this.#current = '';
+    return undefined;
   }
 
   /** A global header (`g`) holds defaults that images do not use: comments of git. */
@@ -163,7 +259,7 @@ export class TarReader {
 }
 
 function toEntry(header: TarHeader, pax: PaxOverrides): TarEntry {
-  const name = pax.path ?? header.name;
+  const name = pax.sparse.name ?? pax.path ?? header.name;
   const type = header.flag === '0' && name.endsWith('/') ? 'directory' : TYPES[header.flag];
   if (type === undefined) throw dataLoss(`tar entry type ${JSON.stringify(header.flag)} is not supported`);
   return {
@@ -175,10 +271,27 @@ function toEntry(header: TarHeader, pax: PaxOverrides): TarEntry {
     gid: ownerId(pax.gid ?? header.gid),
     // Other types have no data, whatever the field says: writers put the linked file's size there.
     size: type === 'file' ? (pax.size ?? header.size) : 0,
-    mtime: pax.mtime ?? header.mtime,
+    mtimeNs: pax.mtimeNs ?? BigInt(header.mtime) * 1_000_000_000n,
     device: { major: header.major, minor: header.minor },
     xattrs: pax.xattrs,
   };
+}
+
+/** @param size as its own headers say; a file without is as long as what is stored */
+function sparseFile(entry: TarEntry, size = entry.size, map: MapReader = NO_MAP, counted = false): SparseFile {
+  return { entry: { ...entry, size }, map, stored: entry.size, counted };
+}
+
+const NO_MAP: MapReader = { more: false, fragments: [], add: () => undefined };
+
+/** What is wrong with this machine, rather than with the archive. */
+const OWN_TROUBLE: readonly string[] = ['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EPERM'];
+
+/** A name that is too long, an attribute that the kernel refuses …: what it does not take is the archive's fault. */
+function codeOfEntry(error: unknown): ErrorCode {
+  const errno = errnoOf(error);
+  const theirs = codeOf(error) === undefined && errno !== undefined && !OWN_TROUBLE.includes(errno);
+  return codeFor(error, theirs ? 'data-loss' : 'internal');
 }
 
 /** The highest id stands for "unchanged" in chown(2), so it cannot be given to a file. */

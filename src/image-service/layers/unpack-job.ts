@@ -3,15 +3,8 @@ import type { Hash } from 'node:crypto';
 import { dataLoss, resourceExhausted } from '../../base/errors.js';
 import { algorithmOf, hashFor } from '../registry/digest.js';
 import { Decompressor } from './decompress.js';
-import { TarReader } from './tar-reader.js';
+import { TarReader, type UnpackLimits } from './tar-reader.js';
 import { Untar, type DiskUse } from './untar.js';
-
-/** Bounds against archives that grow without end when unpacked. */
-export interface UnpackLimits {
-  readonly maxEntries: number;
-  /** Bytes of the uncompressed archive. */
-  readonly maxBytes: number;
-}
 
 export const DEFAULT_LIMITS: UnpackLimits = { maxEntries: 4_000_000, maxBytes: 256 * 2 ** 30 };
 
@@ -46,7 +39,7 @@ export class UnpackJob {
   constructor(request: UnpackRequest) {
     this.#request = request;
     this.#untar = new Untar(request.directory);
-    this.#reader = new TarReader(this.#untar, request.limits.maxEntries);
+    this.#reader = new TarReader(this.#untar, request.limits);
     this.#compressed = hashFor(request.expected?.digest ?? 'sha256:');
     this.#plain = hashFor(request.expected?.diffId ?? 'sha256:');
   }

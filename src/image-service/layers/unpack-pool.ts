@@ -1,6 +1,7 @@
 import { abortable } from '../../base/abort.js';
 import { ensureDirectory } from '../../base/files.js';
-import { DEFAULT_LIMITS, type ExpectedLayer, type UnpackLimits } from './unpack-job.js';
+import type { UnpackLimits } from './tar-reader.js';
+import { DEFAULT_LIMITS, type ExpectedLayer } from './unpack-job.js';
 import { UnpackThread } from './unpack-thread.js';
 import type { DiskUse } from './untar.js';
 

@@ -4,7 +4,7 @@ import {
   existsSync,
   fchmodSync,
   fchownSync,
-  futimesSync,
+  ftruncateSync,
   linkSync,
   openSync,
   readFileSync,
@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 
 import { dataLoss, errnoOf } from '../../base/errors.js';
-import { mknodSync } from '../../base/sys/calls.js';
-import { applyAttributes, applyLinkAttributes, applyXattrs, clampTime } from './attributes.js';
+import { futimensSync, mknodSync } from '../../base/sys/calls.js';
+import { applyAttributes, applyLinkAttributes, applyXattrs } from './attributes.js';
 import { LayerTree, type DirectoryNode } from './layer-tree.js';
-import { components, toBinary, toPath, toText } from './paths.js';
+import { components, toBinary, toPath } from './paths.js';
 import type { TarEntry, TarSink } from './tar-reader.js';
 
 /** Whiteouts of the OCI image-spec, layer.md. Other names with the double prefix are leftovers of AUFS. */
@@ -60,14 +60,19 @@ export class Untar implements TarSink {
   entry(entry: TarEntry): void {
     const parts = components(entry.name);
     const name = parts.pop();
+    if (parts.some((part) => part.startsWith(AUFS_META))) return;
     if (name === undefined) this.#describeRoot(entry);
     else if (name.startsWith(WHITEOUT)) this.#whiteout(this.#tree.ensure(parts), name);
     else this.#create(entry, this.#tree.ensure(parts), name);
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer, position?: number): void {
     if (this.#open === undefined) return;
-    for (let done = 0; done < chunk.length;) done += writeSync(this.#open.fd, chunk, done, chunk.length - done);
+    const { fd } = this.#open;
+    for (let done = 0; done < chunk.length;) {
+      const at = position === undefined ? null : position + done;
+      done += writeSync(fd, chunk, done, chunk.length - done, at);
+    }
   }
 
   entryEnd(): void {
@@ -113,7 +118,7 @@ export class Untar implements TarSink {
 
   #makeWhiteout(path: string): void {
     try {
-      mknodSync(toText(path), constants.S_IFCHR, { major: 0, minor: 0 });
+      mknodSync(toPath(path), constants.S_IFCHR, { major: 0, minor: 0 });
       this.#files++;
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
@@ -140,7 +145,7 @@ export class Untar implements TarSink {
   #createFile(entry: TarEntry, place: Place): void {
     const fd = this.#replacing(place, () => openSync(toPath(place.path), CREATE, entry.mode & 0o777));
     this.#open = { fd, path: place.path, entry };
-    this.#size += Math.ceil(entry.size / DISK_BLOCK) * DISK_BLOCK;
+    this.#size += Math.ceil((entry.stored ?? entry.size) / DISK_BLOCK) * DISK_BLOCK;
   }
 
   #symlink(entry: TarEntry, place: Place): void {
@@ -151,7 +156,7 @@ export class Untar implements TarSink {
 
   #node(entry: TarEntry & { readonly type: 'char' | 'block' | 'fifo' }, place: Place): void {
     const device = entry.type === 'fifo' ? { major: 0, minor: 0 } : entry.device;
-    this.#replacing(place, () => mknodSync(toText(place.path), TYPE_BITS[entry.type] | 0o600, device));
+    this.#replacing(place, () => mknodSync(toPath(place.path), TYPE_BITS[entry.type] | 0o600, device));
     applyAttributes(place.path, entry);
   }
 
@@ -196,9 +201,9 @@ function linkTo(target: string, path: string): void {
  * Gives a file what it was not created with. New files belong to root, since the directories of an unfinished layer have no
  * setgid bit and no ACL. Owner first: chown clears setuid bits.
  */
-function finishFile(fd: number, { uid, gid, mode, mtime }: TarEntry): void {
+function finishFile(fd: number, { uid, gid, mode, mtimeNs, size, stored }: TarEntry): void {
+  if (stored !== undefined) ftruncateSync(fd, size);
   if (uid !== 0 || gid !== 0) fchownSync(fd, uid, gid);
   if ((mode & (UMASK | 0o7000)) !== 0) fchmodSync(fd, mode);
-  const time = clampTime(mtime);
-  futimesSync(fd, time, time);
+  futimensSync(fd, mtimeNs);
 }
