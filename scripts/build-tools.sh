@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest runc
+# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest cri-client runc
 # They land in .cache/tools/ and are built again only when their pins or the Go version change.
 # Exit 3: no usable Go, so that a caller may skip what needs the tools; where CI is set that is a failure, 1.
 set -eu
@@ -26,9 +26,9 @@ check_go() {
 module() {
   case $1 in
     crictl | critest) echo "$root/e2e/tools/crictl" ;;
-    runc) echo "$root/e2e/tools/runc" ;;
+    runc | cri-client) echo "$root/e2e/tools/$1" ;;
     *)
-      echo "unknown tool \"$1\": crictl, critest and runc are known" >&2
+      echo "unknown tool \"$1\": crictl, critest, cri-client and runc are known" >&2
       exit 2
       ;;
   esac
@@ -47,6 +47,7 @@ build() {
       go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" sigs.k8s.io/cri-tools/cmd/crictl
       ;;
     critest) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
+    cri-client) go vet . && go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" . ;;
     runc) go build -tags seccomp -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" github.com/opencontainers/runc ;;
   esac
 }

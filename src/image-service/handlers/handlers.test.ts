@@ -109,7 +109,9 @@ describe('ListImages', () => {
   it('can be streamed', async () => {
     const request = v1.StreamImagesRequest.create({});
     const seen: number[] = [];
-    for await (const { images } of handlers.StreamImages(request)) seen.push(images?.length ?? 0);
+    for await (const bytes of handlers.StreamImages(request)) {
+      seen.push(v1.StreamImagesResponse.decode(bytes).images.length);
+    }
     expect(seen).toEqual([5]);
   });
 });

@@ -7,14 +7,13 @@ import { imageStatus } from './image-status.js';
 import { listImages } from './list-images.js';
 import { pullImage } from './pull-image.js';
 import { removeImage } from './remove-image.js';
+import { streamImages } from './stream-images.js';
 
 /** The RPCs of CRI's ImageService. */
 export function createImageHandlers(service: ImageService) {
   return {
     ListImages: (request: runtime.v1.ListImagesRequest) => later(() => listImages(service, request)),
-    StreamImages: async function* (request: runtime.v1.StreamImagesRequest) {
-      yield await later(() => listImages(service, request));
-    },
+    StreamImages: (request: runtime.v1.StreamImagesRequest) => streamImages(service, request),
     ImageStatus: (request: runtime.v1.ImageStatusRequest) => later(() => imageStatus(service, request)),
     PullImage: (request: runtime.v1.PullImageRequest, call: ImageCall) => pullImage(service, request, call),
     RemoveImage: (request: runtime.v1.RemoveImageRequest) => removeImage(service, request),

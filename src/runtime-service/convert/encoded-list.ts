@@ -16,8 +16,12 @@ export class EncodedList<T extends object> {
   }
 
   join(items: readonly T[]): Uint8Array {
-    const parts = items.map((item) => this.#entry(item));
-    return Buffer.concat(parts);
+    return Buffer.concat(this.entries(items));
+  }
+
+  /** The bytes of each, which are the bytes of the list when they are joined, wherever it is cut. */
+  entries(items: readonly T[]): Uint8Array[] {
+    return items.map((item) => this.#entry(item));
   }
 
   /** The object as an entry of the list: tag, length, bytes. */

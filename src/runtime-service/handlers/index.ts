@@ -22,6 +22,11 @@ import { startContainer } from './start-container.js';
 import { status } from './status.js';
 import { stopContainer } from './stop-container.js';
 import { stopPodSandbox } from './stop-pod-sandbox.js';
+import { streamContainerStats } from './stream-container-stats.js';
+import { streamContainers } from './stream-containers.js';
+import { streamPodSandboxMetrics } from './stream-pod-sandbox-metrics.js';
+import { streamPodSandboxStats } from './stream-pod-sandbox-stats.js';
+import { streamPodSandboxes } from './stream-pod-sandboxes.js';
 import { updateContainerResources } from './update-container-resources.js';
 import { updateRuntimeConfig } from './update-runtime-config.js';
 import { version } from './version.js';
@@ -38,21 +43,26 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     RemovePodSandbox: removePodSandbox(context),
     PodSandboxStatus: podSandboxStatus(context),
     ListPodSandbox: listPodSandbox(context),
+    StreamPodSandboxes: streamPodSandboxes(context),
     CreateContainer: createContainer(context),
     StartContainer: startContainer(context),
     StopContainer: stopContainer(context),
     RemoveContainer: removeContainer(context),
     ListContainers: listContainers(context),
+    StreamContainers: streamContainers(context),
     ContainerStatus: containerStatus(context),
     UpdateContainerResources: updateContainerResources(context),
     ReopenContainerLog: reopenContainerLog(context),
     ExecSync: execSync(context),
     ContainerStats: containerStats(context),
     ListContainerStats: listContainerStats(context),
+    StreamContainerStats: streamContainerStats(context),
     PodSandboxStats: podSandboxStats(context),
     ListPodSandboxStats: listPodSandboxStats(context),
+    StreamPodSandboxStats: streamPodSandboxStats(context),
     ListMetricDescriptors: listMetricDescriptors(),
     ListPodSandboxMetrics: listPodSandboxMetrics(context),
+    StreamPodSandboxMetrics: streamPodSandboxMetrics(context),
     GetContainerEvents: getContainerEvents(context),
   };
 }

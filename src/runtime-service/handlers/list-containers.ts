@@ -1,6 +1,6 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import type { Handler } from '../../server/handlers.js';
-import type { Container } from '../container/store.js';
+import type { Container, ContainerStore } from '../container/store.js';
 import { EncodedList } from '../convert/encoded-list.js';
 import { containerState, fromContainer, isListed } from '../convert/container-status.js';
 import { matchesLabels } from '../convert/values.js';
@@ -8,14 +8,18 @@ import type { RuntimeServiceContext } from './context.js';
 
 export const listContainers =
   ({ containers }: RuntimeServiceContext): Handler<'ListContainers'> =>
-  ({ filter }) => {
-    const items = containers.store
-      .list()
-      .filter((container) => isListed(container) && matches(container, filter ?? {}));
-    return Promise.resolve(encoded.join(items));
-  };
+  ({ filter }) =>
+    Promise.resolve(encodedContainers.join(findContainers(containers.store, filter)));
 
-const encoded = new EncodedList<Container>((container) =>
+/** The containers that a list has. */
+export function findContainers(
+  store: ContainerStore,
+  filter: runtime.v1.IContainerFilter | null | undefined,
+): Container[] {
+  return store.list().filter((container) => isListed(container) && matches(container, filter ?? {}));
+}
+
+export const encodedContainers = new EncodedList<Container>((container) =>
   runtime.v1.Container.encode(fromContainer(container)).finish(),
 );
 

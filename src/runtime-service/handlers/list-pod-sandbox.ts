@@ -1,5 +1,5 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
-import type { Sandbox } from '../../sandbox/store.js';
+import type { Sandbox, SandboxStore } from '../../sandbox/store.js';
 import type { Handler } from '../../server/handlers.js';
 import { EncodedList } from '../convert/encoded-list.js';
 import { fromSandbox, isListed, sandboxState } from '../convert/sandbox-status.js';
@@ -8,12 +8,17 @@ import type { RuntimeServiceContext } from './context.js';
 
 export const listPodSandbox =
   ({ sandboxes }: RuntimeServiceContext): Handler<'ListPodSandbox'> =>
-  ({ filter }) => {
-    const items = sandboxes.store.list().filter((sandbox) => isListed(sandbox) && matches(sandbox, filter ?? {}));
-    return Promise.resolve(encoded.join(items));
-  };
+  ({ filter }) =>
+    Promise.resolve(encodedSandboxes.join(findSandboxes(sandboxes.store, filter)));
 
-const encoded = new EncodedList<Sandbox>((sandbox) => runtime.v1.PodSandbox.encode(fromSandbox(sandbox)).finish());
+/** The sandboxes that a list has. */
+export function findSandboxes(store: SandboxStore, filter: runtime.v1.IPodSandboxFilter | null | undefined): Sandbox[] {
+  return store.list().filter((sandbox) => isListed(sandbox) && matches(sandbox, filter ?? {}));
+}
+
+export const encodedSandboxes = new EncodedList<Sandbox>((sandbox) =>
+  runtime.v1.PodSandbox.encode(fromSandbox(sandbox)).finish(),
+);
 
 function matches(sandbox: Sandbox, { id, state, labelSelector }: runtime.v1.IPodSandboxFilter): boolean {
   const { record } = sandbox;

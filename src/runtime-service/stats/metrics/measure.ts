@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 
+import type { Sandbox } from '../../../sandbox/store.js';
 import { resourcesOf } from '../../container/resources.js';
 import type { ContainerUse } from '../container-use.js';
 import type { StatsContext } from '../context.js';
@@ -15,9 +16,16 @@ export interface PodMeasure {
   readonly containers: readonly ContainerMeasure[];
 }
 
-/** Reads all that metrics need of every pod that is ready. */
-export async function measurePods(context: StatsContext): Promise<PodMeasure[]> {
-  const sandboxes = context.sandboxes.list().filter(({ status }) => status.state === 'ready');
+/** The sandboxes that have metrics. */
+export function measuredPods({ sandboxes }: StatsContext): Sandbox[] {
+  return sandboxes.list().filter(({ status }) => status.state === 'ready');
+}
+
+/** Reads all that metrics need of these pods; unless told, of every pod that is ready. */
+export async function measurePods(
+  context: StatsContext,
+  sandboxes: readonly Sandbox[] = measuredPods(context),
+): Promise<PodMeasure[]> {
   const [pods, disk] = await Promise.all([
     Promise.all(sandboxes.map((sandbox) => podUse(context, sandbox))),
     measureDisk(context.layersDir),
