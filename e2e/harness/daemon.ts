@@ -116,7 +116,7 @@ function usual(scratch: Scratch): Settings {
       monitor_cgroup: cgroupName(scratch.monitors),
     },
     network: { conf_dir: scratch.cniConf, netns_dir: scratch.netns },
-    image: { hosts_dirs: [scratch.hosts], registries_conf: '' },
+    image: { hosts_dirs: [scratch.hosts], registries_conf: '', signature_policy: '' },
     log: { level: 'debug', format: 'json' },
   };
 }

@@ -8,7 +8,12 @@ export interface Room {
 }
 
 const BASE = ['src/base/**', 'src/config/**'];
-const IMAGES = ['src/image-service/*', 'src/image-service/registry/**', 'src/image-service/layers/**'];
+const IMAGES = [
+  'src/image-service/*',
+  'src/image-service/registry/**',
+  'src/image-service/layers/**',
+  'src/image-service/trust/**',
+];
 const PODS = ['src/oci/**', 'src/cni/**', 'src/sandbox/**'];
 const CONTAINERS = [
   'src/runtime-service/container/**',

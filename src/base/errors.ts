@@ -1,7 +1,7 @@
 /**
  * The closed set of error codes. They are gRPC's canonical codes by meaning, and `server/codes.ts` maps each
  * to its number: a code that is missing there does not compile. There is no "unknown": an error without a code
- * is a bug, and is reported as `internal`.
+ * is a bug, and is reported as `internal`. The last one is kubelet's own name for an image that the signature policy refuses.
  */
 export const ERROR_CODES = [
   'invalid-argument',
@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   'unimplemented',
   'data-loss',
   'internal',
+  'signature-validation-failed',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -54,6 +55,7 @@ export const dataLoss = maker('data-loss');
 export const internal = maker('internal');
 export const permissionDenied = maker('permission-denied');
 export const unauthenticated = maker('unauthenticated');
+export const signatureRefused = maker('signature-validation-failed');
 
 /** The code of an error that carries one, else undefined. */
 export function codeOf(error: unknown): ErrorCode | undefined {

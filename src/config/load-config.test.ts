@@ -56,6 +56,7 @@ describe('loadConfig', () => {
       certsDirs: ['/etc/containers/certs.d', '/etc/docker/certs.d'],
       pinned: [],
       registriesConf: '/etc/containers/registries.conf',
+      signaturePolicy: '/etc/containers/policy.json',
       authFile: '',
       maxParallelLayers: 3,
       maxLayerSize: 262_144,

@@ -146,6 +146,15 @@ export const OPTIONS = [
       'Mirrors, blocked registries and where short names are looked for, in the format of containers-registries.conf(5), with drop-ins in <file>.d. A registry with a hosts.toml is looked up there instead. Read if it exists; where it is set here it must exist. Empty: none.',
   },
   {
+    key: 'image.signature_policy',
+    type: 'path',
+    optional: true,
+    default: '/etc/containers/policy.json',
+    exists: 'file-if-set',
+    description:
+      'Which images may be stored, and by whom they must be signed, in the format of containers-policy.json(5). Read if it exists; where it is set here it must exist. Empty: none.',
+  },
+  {
     key: 'image.auth_file',
     type: 'path',
     optional: true,

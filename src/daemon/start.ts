@@ -73,6 +73,7 @@ function openImages({ root, image }: Config, logger: Logger): Promise<ImageServi
     hostsDirs: image.hostsDirs,
     certsDirs: image.certsDirs,
     ...(image.registriesConf === '' ? {} : { registriesConf: image.registriesConf }),
+    ...(image.signaturePolicy === '' ? {} : { signaturePolicy: image.signaturePolicy }),
     ...(image.authFile === '' ? {} : { authFile: image.authFile }),
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,

@@ -22,6 +22,7 @@ import { PartialBlobs } from './registry/partial-blobs.js';
 import { Proxies } from './registry/proxies.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
+import { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
 
 export interface ImageServiceOptions {
@@ -33,6 +34,8 @@ export interface ImageServiceOptions {
   readonly certsDirs?: readonly string[];
   /** The path of registries.conf, which need not exist. */
   readonly registriesConf?: string;
+  /** The path of containers' policy.json, which need not exist. */
+  readonly signaturePolicy?: string;
   /** Credentials for registries, in the form of Docker's config.json. */
   readonly authFile?: string;
   readonly maxParallelLayers: number;
@@ -93,11 +96,14 @@ export class ImageService implements ImageRootfs {
     const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs };
     const http = new HttpPool(times, new Proxies(options.environment ?? process.env));
     const flights = new Flights<ImageContent>();
+    const trust = new SignaturePolicy(options.signaturePolicy);
+    // What cannot be read refuses the start, not one pull after the other.
+    await trust.read();
     const registries = new Registries(options);
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
     const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
-    const content = { images, layers, pool, partials, tokens: new TokenCache() };
+    const content = { images, layers, pool, partials, trust, tokens: new TokenCache() };
     const context = { ...content, http, flights, registries, patience, authFile: options.authFile, logger };
     return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger) });
   }

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 
-import { hasCode, invalidArgument, notFound } from '../base/errors.js';
+import { hasCode, invalidArgument, notFound, signatureRefused } from '../base/errors.js';
 import { readDockerArchive, type ArchivedImage } from './docker-archive.js';
 import type { ImageNames, ImageStore } from './image-store.js';
 import { installImage, type InstallOptions } from './install-image.js';
@@ -14,12 +14,15 @@ import { parseManifest, type Index, type IndexEntry, type Manifest } from './reg
 import { INDEX_TYPES } from './registry/media-types.js';
 import { choosePlatform } from './registry/platform.js';
 import { formatReference, nameOf, parseReference } from './registry/reference.js';
+import { signedRequirements } from './trust/check-signatures.js';
+import type { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord } from './types.js';
 
 export interface ImportContext {
   readonly images: ImageStore;
   readonly layers: LayerStore;
   readonly pool: UnpackPool;
+  readonly trust: SignaturePolicy;
 }
 
 export interface ImportOptions {
@@ -48,7 +51,7 @@ export async function importLayout(
   const stats = await lstat(path).catch((error: unknown) => {
     throw invalidArgument(`${path} cannot be read`, error);
   });
-  if (stats.isDirectory()) return importDirectory(context, { ...options, directory: path, what: path });
+  if (stats.isDirectory()) return importDirectory(context, { ...options, directory: path, what: path, kind: 'oci' });
   if (!stats.isFile()) throw invalidArgument(`${path} is neither a directory nor a file`);
   return importArchive(context, path, options);
 }
@@ -58,7 +61,7 @@ async function importArchive(context: ImportContext, path: string, options: Impo
   const lowers = (): Promise<string[]> => Promise.resolve([]);
   try {
     await context.pool.unpack({ source: fileChunks(path), directory, lowers, signal: options.signal });
-    return await importDirectory(context, { ...options, directory, what: path });
+    return await importDirectory(context, { ...options, directory, what: path, kind: 'oci-archive' });
   } finally {
     context.layers.discard(directory);
   }
@@ -68,16 +71,26 @@ interface Layout extends ImportOptions {
   readonly directory: string;
   /** What the user called it. */
   readonly what: string;
+  /** What containers' tools call a layout that is a directory, or a file. */
+  readonly kind: 'oci' | 'oci-archive';
 }
 
 async function importDirectory(context: ImportContext, layout: Layout): Promise<ImageRecord[]> {
   const archived = await archivedImages(layout);
+  await refuseUntrusted(context, layout, archived === undefined ? layout.kind : 'docker-archive');
   if (archived !== undefined) return importArchived(context, layout, archived);
   const entries = await imagesOf(layout);
   refuseOneName(layout, entries.length);
   const imported: ImageRecord[] = [];
   for (const entry of entries) imported.push(await importImage(context, layout, entry));
   return imported;
+}
+
+/** Files bring no signatures that could be checked, so where the policy asks for some they are refused. */
+async function refuseUntrusted({ trust }: ImportContext, { what }: Layout, transport: string): Promise<void> {
+  const rule = await trust.ruleForFile(transport, what);
+  if (signedRequirements(rule, what).length === 0) return;
+  throw signatureRefused(`${what} must be signed, says ${rule.from}, and has no signatures that could be checked`);
 }
 
 function refuseOneName({ name, what }: Layout, count: number): void {

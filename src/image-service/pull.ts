@@ -20,6 +20,10 @@ import { formatReference, nameOf, type Reference } from './registry/reference.js
 import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { TokenCache } from './registry/token-cache.js';
+import { fetchSignatures } from './registry/signatures.js';
+import { checkSignatures, signedRequirements } from './trust/check-signatures.js';
+import type { Rule } from './trust/policy.js';
+import type { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord } from './types.js';
 
 export interface PullContext {
@@ -32,6 +36,7 @@ export interface PullContext {
   readonly tokens: TokenCache;
   readonly patience: Patience;
   readonly partials: PartialBlobs;
+  readonly trust: SignaturePolicy;
   readonly authFile?: string | undefined;
   readonly logger: Logger;
 }
@@ -78,6 +83,8 @@ export async function pullImage(context: PullContext, image: string, options: Pu
  * may the caller share a pull under way, or what is there already.
  */
 async function pullReference(context: PullContext, reference: Reference, options: PullOptions): Promise<ImageRecord> {
+  const rule = await context.trust.ruleFor(reference);
+  const isSigned = signedRequirements(rule, formatReference(reference)).length > 0;
   const pull = await preparePull(context, reference, options);
   const wanted = reference.digest ?? reference.tag ?? 'latest';
   const top = await firstOf(
@@ -89,11 +96,12 @@ async function pullReference(context: PullContext, reference: Reference, options
       signal: options.signal,
     },
   );
+  const from = isSigned ? await trustedManifest(pull, top, { rule, signal: options.signal }) : top;
   const tags = reference.digest === undefined ? [pull.what] : [];
   return nameContent(
     pull,
     { tags, digests: [`${pull.name}@${top.digest}`] },
-    () => knownContent(context, top.digest) ?? shareFetch(pull, top, options.signal),
+    () => knownContent(context, top.digest) ?? shareFetch(pull, { digest: top.digest, from }, options.signal),
   );
 }
 
@@ -115,9 +123,30 @@ async function nameContent(
   }
 }
 
-function shareFetch(pull: Pull, top: FetchedManifest, signal: AbortSignal | undefined): Promise<ImageContent> {
-  const fetch = (shared: AbortSignal): Promise<ImageContent> => fetchImage(withSignal(pull, shared), top, shared);
-  return pull.flights.join(top.digest, fetch, signal);
+/** The digest that stands for an image, and the document that its manifest is found from. */
+interface Wanted {
+  readonly digest: string;
+  readonly from: FetchedManifest;
+}
+
+/**
+ * The manifest for this machine, once its signatures are what the rule asks for: of an index, not the index but the manifest
+ * must be signed, as containers' tools have it. Each caller's name is checked, for images that are here already, too.
+ */
+async function trustedManifest(
+  pull: Pull,
+  top: FetchedManifest,
+  { rule, signal = new AbortController().signal }: { readonly rule: Rule; readonly signal?: AbortSignal | undefined },
+): Promise<FetchedManifest> {
+  const { fetched } = await findManifest(pull, top, signal);
+  const signatures = await fetchSignatures(fetched.digest, { ...pull, signal });
+  await checkSignatures(rule, { reference: pull.sources.reference, digest: fetched.digest }, signatures);
+  return fetched;
+}
+
+function shareFetch(pull: Pull, wanted: Wanted, signal: AbortSignal | undefined): Promise<ImageContent> {
+  const fetch = (shared: AbortSignal): Promise<ImageContent> => fetchImage(withSignal(pull, shared), wanted, shared);
+  return pull.flights.join(wanted.digest, fetch, signal);
 }
 
 async function preparePull(context: PullContext, reference: Reference, options: PullOptions): Promise<Pull> {
@@ -144,16 +173,16 @@ function knownContent({ images }: PullContext, digest: string): ImageContent | u
 let counter = 0;
 const newOwner = (): string => `pull:${counter++}`;
 
-async function fetchImage(pull: Pull, top: FetchedManifest, signal: AbortSignal): Promise<ImageContent> {
+async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Promise<ImageContent> {
   const owner = newOwner();
   const started = performance.now();
   try {
-    const manifest = await findManifest(pull, top, signal);
+    const { manifest } = await findManifest(pull, wanted.from, signal);
     const configJson = await fetchConfig(pull, manifest.config, signal);
     const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
       fetchBlob(layer, { ...pull, sessions: pullable(pull), use: unpack, signal: flight });
     const content = await installImage({ ...pull, manifest, configJson, fetchLayer, owner, signal });
-    await pull.images.add(content, { tags: [], digests: [`${pull.name}@${top.digest}`] });
+    await pull.images.add(content, { tags: [], digests: [`${pull.name}@${wanted.digest}`] });
     pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
     return content;
   } catch (error) {
@@ -166,11 +195,15 @@ async function fetchImage(pull: Pull, top: FetchedManifest, signal: AbortSignal)
 type Unpack = (source: AsyncIterable<Uint8Array>) => Promise<Unpacked>;
 
 /** Follows indexes to the manifest for this machine. */
-async function findManifest(pull: Pull, top: FetchedManifest, signal: AbortSignal): Promise<Manifest> {
+async function findManifest(
+  pull: Pull,
+  top: FetchedManifest,
+  signal: AbortSignal,
+): Promise<{ readonly manifest: Manifest; readonly fetched: FetchedManifest }> {
   let fetched = top;
   for (let depth = 0; depth < MAX_NESTING; depth++) {
     const found = parseManifest(fetched.text, fetched.mediaType, `manifest ${fetched.digest}`);
-    if (found.kind === 'manifest') return found;
+    if (found.kind === 'manifest') return { manifest: found, fetched };
     const entry = choosePlatform(found, pull.what);
     const attempt = (session: RegistrySession): Promise<FetchedManifest> => session.fetchManifest(entry.digest);
     fetched = await firstOf(pullable(pull), `manifest ${entry.digest}`, { attempt, patience: pull.patience, signal });

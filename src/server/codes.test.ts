@@ -1,13 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import { status } from '@grpc/grpc-js';
 
-import { ERROR_CODES, GantryError, notFound } from '../base/errors.js';
+import { ERROR_CODES, GantryError, notFound, signatureRefused, wrapError } from '../base/errors.js';
 import { toStatus } from './codes.js';
 
 describe('toStatus', () => {
-  it.each(ERROR_CODES)('gives %s the gRPC code of the same name', (code) => {
-    const name = code.toUpperCase().replaceAll('-', '_') as keyof typeof status;
-    expect(toStatus(new GantryError(code, 'x'))).toEqual({ code: status[name], details: 'x' });
+  it.each(ERROR_CODES.filter((code) => code !== 'signature-validation-failed'))(
+    'gives %s the gRPC code of the same name',
+    (code) => {
+      const name = code.toUpperCase().replaceAll('-', '_') as keyof typeof status;
+      expect(toStatus(new GantryError(code, 'x'))).toEqual({ code: status[name], details: 'x' });
+    },
+  );
+
+  it('gives kubelet its own name of an error at the start of the message, where alone it looks for it', () => {
+    const error = wrapError(signatureRefused('x is rejected'), 'pull x');
+    expect(toStatus(error)).toEqual({
+      code: status.UNKNOWN,
+      details: 'SignatureValidationFailed: pull x: x is rejected',
+    });
   });
 
   it('tells the causes with the message', () => {

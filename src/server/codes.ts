@@ -17,6 +17,13 @@ const STATUS_OF: Readonly<Record<ErrorCode, status>> = {
   unimplemented: status.UNIMPLEMENTED,
   'data-loss': status.DATA_LOSS,
   internal: status.INTERNAL,
+  // kubelet looks for its own names of errors at the start of messages, and only where the status is Unknown (cri-client, PullImage).
+  'signature-validation-failed': status.UNKNOWN,
+};
+
+/** What kubelet finds its own errors by (k8s.io/cri-api, pkg/errors). */
+const KUBELET_NAME: Partial<Record<ErrorCode, string>> = {
+  'signature-validation-failed': 'SignatureValidationFailed: ',
 };
 
 /** The message travels in an HTTP/2 header block, percent-encoded to at most three times its bytes; nghttp2 sends 64 KiB. */
@@ -29,7 +36,8 @@ export interface CallStatus {
 
 /** The status that a call ends with; an error without a code is a bug of ours, and reads as INTERNAL. */
 export function toStatus(error: unknown): CallStatus {
-  return { code: STATUS_OF[codeFor(error)], details: sendable(describeError(error)) };
+  const code = codeFor(error);
+  return { code: STATUS_OF[code], details: sendable(`${KUBELET_NAME[code] ?? ''}${describeError(error)}`) };
 }
 
 /** Bounded, and without the lone surrogates that percent-encoding throws on: messages quote hostile input. */

@@ -29,6 +29,7 @@ export interface FirstOfOptions<T> {
 
 /** Errors that say more than others, first: what a mirror lacks, another endpoint may have refused. */
 const TELLING: readonly ErrorCode[] = [
+  'signature-validation-failed',
   'data-loss',
   'permission-denied',
   'unauthenticated',

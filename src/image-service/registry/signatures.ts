@@ -1,0 +1,84 @@
+import { dataLoss, hasCode } from '../../base/errors.js';
+import { readLimited } from './body.js';
+import { digestOf, isDigest } from './digest.js';
+import { fetchBlob } from './fetch-blob.js';
+import { firstOf, type Patience } from './first-of.js';
+import { isObject, parseObject, stringOf } from './json.js';
+import type { Descriptor } from './manifest.js';
+import type { PartialBlobs } from './partial-blobs.js';
+import type { RegistrySession } from './session.js';
+
+/** A signature as it came; nothing of it is verified. */
+export interface Signature {
+  readonly payload: Buffer;
+  readonly signature: Buffer;
+}
+
+export interface SignatureSources {
+  readonly sessions: readonly RegistrySession[];
+  readonly patience: Patience;
+  readonly partials: PartialBlobs;
+  readonly signal: AbortSignal;
+}
+
+const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const ANNOTATION = 'dev.cosignproject.cosign/signature';
+/** Nobody signs an image so often; each one is a request. */
+const MAX_SIGNATURES = 200;
+const MAX_PAYLOAD = 1 << 20;
+
+/**
+ * Fetches the signatures that cosign put beside a manifest: a manifest with the tag `sha256-<hex>.sig`, whose layers are the
+ * signed payloads. None if there is no such tag; nothing of what comes is verified but its digests.
+ */
+export async function fetchSignatures(digest: string, sources: SignatureSources): Promise<Signature[]> {
+  const text = await fetchSignatureManifest(digest, sources);
+  const signatures: Signature[] = [];
+  for (const { descriptor, signature } of text === undefined ? [] : readSignatures(text, `signatures of ${digest}`))
+    signatures.push({ signature, payload: await fetchPayload(descriptor, sources) });
+  return signatures;
+}
+
+/** Who resolves tags is asked; what a tag stands for need not be believed, since the keys tell. */
+async function fetchSignatureManifest(digest: string, sources: SignatureSources): Promise<string | undefined> {
+  const sessions = sources.sessions.filter(({ endpoint }) => endpoint.resolve);
+  const tag = `${digest.replace(':', '-')}.sig`;
+  const attempt = (session: RegistrySession): Promise<{ readonly text: string }> =>
+    session.withSignal(sources.signal).fetchManifest(tag);
+  try {
+    return (await firstOf(sessions, `signatures of ${digest}`, { ...sources, attempt })).text;
+  } catch (error) {
+    if (hasCode(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+function readSignatures(text: string, what: string): { descriptor: Descriptor; signature: Buffer }[] {
+  const { layers } = parseObject(text, what);
+  if (!Array.isArray(layers)) throw dataLoss(`${what} are no valid manifest`);
+  const found = layers.filter(isObject).flatMap(({ mediaType, digest, size, annotations }) => {
+    const signature = isObject(annotations) ? stringOf(annotations[ANNOTATION]) : '';
+    if (mediaType !== PAYLOAD_TYPE || signature === '') return [];
+    if (
+      typeof digest !== 'string' ||
+      !isDigest(digest) ||
+      typeof size !== 'number' ||
+      !(size >= 0 && size <= MAX_PAYLOAD)
+    )
+      throw dataLoss(`${what} have a malformed descriptor`);
+    return [{ descriptor: { mediaType, digest, size }, signature: Buffer.from(signature, 'base64') }];
+  });
+  if (found.length > MAX_SIGNATURES) throw dataLoss(`${what} are ${found.length}, more than ${MAX_SIGNATURES}`);
+  return found;
+}
+
+function fetchPayload(descriptor: Descriptor, sources: SignatureSources): Promise<Buffer> {
+  const what = `signature ${descriptor.digest}`;
+  const use = async (source: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+    const bytes = await readLimited(source, descriptor.size, what);
+    const found = digestOf(bytes, descriptor.digest);
+    if (found !== descriptor.digest) throw dataLoss(`${what} has the digest ${found}`);
+    return bytes;
+  };
+  return fetchBlob(descriptor, { ...sources, sessions: sources.sessions.filter(({ endpoint }) => endpoint.pull), use });
+}

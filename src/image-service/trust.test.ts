@@ -1,0 +1,237 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { imageOf, indexOf, writeLayout, HOST_ARCHITECTURE } from './image-fixture.js';
+import { PullHouse } from './pull-fixture.js';
+import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
+import { signatureImage, signatureTag, type FixtureSignature } from './signature-fixture.js';
+
+const KEYS = {
+  ecdsa: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  ed25519: generateKeyPairSync('ed25519'),
+  stranger: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+};
+type KeyName = keyof typeof KEYS;
+
+let registry: FixtureRegistry;
+let house: PullHouse;
+let storage: PullHouse;
+let policyFile: string;
+
+beforeAll(async () => {
+  storage = await new PullHouse().open();
+  registry = await startRegistry(join(storage.root, 'registry'));
+});
+afterAll(async () => {
+  await registry.stop();
+  await storage.close();
+});
+beforeEach(async () => {
+  house = new PullHouse();
+  policyFile = join(house.root, 'policy.json');
+  house.hosts('r.test', `server = "http://${registry.address}"\n`);
+  demand({ type: 'insecureAcceptAnything' });
+  await house.open({ signaturePolicy: policyFile });
+});
+afterEach(() => house.close());
+
+/** Sets what is required of the images of r.test; all others are accepted. */
+function demand(...requirements: object[]): void {
+  const transports = { docker: { 'r.test': requirements } };
+  writeFileSync(policyFile, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }], transports }));
+}
+
+const pemOf = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string;
+const keyData = (name: KeyName): string => Buffer.from(pemOf(KEYS[name].publicKey)).toString('base64');
+const signedBy = (name: KeyName, more: object = {}): object => ({
+  type: 'sigstoreSigned',
+  keyData: keyData(name),
+  ...more,
+});
+
+let counter = 0;
+
+/** Pushes a new image and its signatures; a signature is true where nothing else is said. */
+async function push(
+  signatures: readonly Partial<FixtureSignature & { by: KeyName }>[],
+): Promise<{ name: string; id: string; digest: string }> {
+  const repository = `team/app${counter++}`;
+  const image = imageOf({ layers: [[{ name: 'f', data: repository }]] });
+  const name = `r.test/${repository}:v1`;
+  await registry.push(repository, 'v1', image);
+  const { digest } = image.manifest;
+  const complete = signatures.map(({ by = 'ecdsa', ...rest }) => ({
+    key: KEYS[by].privateKey,
+    digest,
+    reference: name,
+    ...rest,
+  }));
+  if (complete.length > 0) await registry.push(repository, signatureTag(digest), signatureImage(complete));
+  return { name, id: image.id, digest };
+}
+
+const refusal = async (name: string): Promise<string> => {
+  const { code, message } = await house.failure(name);
+  expect(code).toBe('signature-validation-failed');
+  return message;
+};
+
+describe('an image that must be signed', () => {
+  it.each<KeyName>(['ecdsa', 'rsa', 'ed25519'])('is pulled when it is, with %s', async (by) => {
+    demand(signedBy(by));
+    const { name, id } = await push([{ by }]);
+    expect((await house.service.pull(name)).id).toBe(id);
+  });
+
+  it('needs one good signature among bad ones, by one of the keys', async () => {
+    const path = join(house.root, 'rsa.pub');
+    writeFileSync(path, pemOf(KEYS.rsa.publicKey));
+    demand(
+      { type: 'sigstoreSigned', keyPaths: [path] },
+      { type: 'sigstoreSigned', keyDatas: [keyData('stranger'), keyData('ed25519')] },
+    );
+    const { name } = await push([
+      { by: 'ecdsa' },
+      { by: 'rsa' },
+      { by: 'ed25519', reference: 'r.test/other:v1' },
+      { by: 'ed25519' },
+    ]);
+    await house.service.pull(name);
+    const { name: half } = await push([{ by: 'rsa' }]);
+    expect(await refusal(half)).toContain('a signature is of no trusted key');
+    rmSync(path);
+    expect(await house.failure(name)).toEqual({
+      code: 'failed-precondition',
+      message: `the public key ${path} is not there`,
+    });
+  });
+
+  it.each<[string, Partial<FixtureSignature & { by: KeyName }>[], string]>([
+    ['without signature', [], 'it has no signature'],
+    ['signed by a stranger', [{ by: 'stranger' }], 'a signature is of no trusted key'],
+    [
+      'whose payload was changed',
+      [{ spoil: (payload) => Buffer.from(payload.toString().replace('a test', 'a tesT')) }],
+      'a signature is of no trusted key',
+    ],
+    [
+      'with the signature of another image',
+      [{ digest: `sha256:${'0'.repeat(64)}` }],
+      `a signature is of "sha256:${'0'.repeat(64)}"`,
+    ],
+    [
+      'signed under another name',
+      [{ reference: 'r.test/other:v1' }],
+      'for "r.test/other:v1", which matchRepoDigestOrExact does not accept',
+    ],
+    ['signed without tag', [{ reference: 'r.test/team/x' }], 'which matchRepoDigestOrExact does not accept'],
+    [
+      'with a signature for something else',
+      [{ type: 'atomic container signature' }],
+      'a signature claims nothing that is understood',
+    ],
+  ])('is refused %s, and nothing is stored', async (_, signatures, why) => {
+    demand(signedBy('ecdsa'));
+    const { name } = await push(signatures);
+    const message = await refusal(name);
+    expect(message).toContain(`${name} (manifest sha256:`);
+    expect(message).toContain(`${policyFile} (transports.docker["r.test"])`);
+    expect(message).toContain(why);
+    expect(await house.leftovers()).toEqual([]);
+  });
+
+  it('is checked by its own manifest where the name stands for a list', async () => {
+    demand(signedBy('ecdsa'));
+    const image = imageOf({ layers: [[{ name: 'f', data: 'in a list' }]] });
+    const index = indexOf([[image, HOST_ARCHITECTURE]]);
+    await registry.push('list', 'parts', image);
+    await registry.pushManifest('list', 'v1', index);
+    const sign = (digest: string): Promise<void> =>
+      registry.push(
+        'list',
+        signatureTag(digest),
+        signatureImage([{ key: KEYS.ecdsa.privateKey, digest, reference: 'r.test/list:v1' }]),
+      );
+    await sign(index.digest);
+    expect(await refusal('r.test/list:v1')).toContain('it has no signature');
+    await sign(image.manifest.digest);
+    expect((await house.service.pull('r.test/list:v1')).repoDigests).toEqual([`r.test/list@${index.digest}`]);
+  });
+
+  it('may be signed for its repository, as cosign does, and pulled by digest', async () => {
+    demand(signedBy('ecdsa', { signedIdentity: { type: 'matchRepository' } }));
+    const { name, digest } = await push([{ reference: 'r.test/team/app' + String(counter) }]);
+    await house.service.pull(name);
+    demand(signedBy('ecdsa'));
+    await refusal(name);
+    await house.service.pull(name.replace(':v1', `@${digest}`));
+  });
+
+  it('is known by its own name, whatever mirror it comes from', async () => {
+    demand(signedBy('ecdsa'));
+    const { name, id } = await push([{}]);
+    house.hosts(
+      'r.test',
+      `server = "http://127.0.0.1:1"\n[host."http://${registry.address}"]\ncapabilities = ["pull", "resolve"]\n`,
+    );
+    expect((await house.service.pull(name)).id).toBe(id);
+  });
+});
+
+describe('the policy', () => {
+  it('is read anew, and holds for images that are here, too', async () => {
+    const { name, id } = await push([]);
+    await house.service.pull(name);
+    demand(signedBy('ecdsa'));
+    await refusal(name);
+    demand({ type: 'reject' });
+    expect(await refusal(name)).toBe(`${name} is rejected by ${policyFile} (transports.docker["r.test"])`);
+    expect(house.service.resolve(name).id).toBe(id);
+    demand({ type: 'insecureAcceptAnything' });
+    await house.service.pull(name);
+  });
+
+  it('refuses all images while it is broken, or gone', async () => {
+    const { name } = await push([]);
+    demand({ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/k' });
+    expect(await house.failure(name)).toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining('"signedBy" is not supported') as unknown,
+    });
+    rmSync(policyFile);
+    expect(await house.failure(name)).toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining('is gone') as unknown,
+    });
+  });
+
+  it('refuses the start if it cannot be read, and need not exist', async () => {
+    writeFileSync(policyFile, '{"default":[{"type":"pki"}]}');
+    const message = `${policyFile}: default[0].type "pki" is not supported`;
+    await expect(house.open({ signaturePolicy: policyFile })).rejects.toThrow(message);
+    await house.open({ signaturePolicy: join(house.root, 'none.json') });
+    await house.service.pull((await push([])).name);
+  });
+
+  it('holds for files, which have no signatures', async () => {
+    const directory = join(house.root, 'layout');
+    writeLayout(directory, { 'example.test/x:v1': imageOf({ layers: [[{ name: 'f' }]] }) });
+    const policy = (requirement: object): void =>
+      writeFileSync(
+        policyFile,
+        JSON.stringify({ default: [{ type: 'reject' }], transports: { oci: { [house.root]: [requirement] } } }),
+      );
+    policy({ type: 'insecureAcceptAnything' });
+    expect(await house.service.importLayout(directory)).toHaveLength(1);
+    policy(signedBy('ecdsa'));
+    await expect(house.service.importLayout(directory)).rejects.toThrow(
+      /layout must be signed, says .*transports\.oci/,
+    );
+    policy({ type: 'reject' });
+    await expect(house.service.importLayout(directory)).rejects.toThrow(/is rejected by/);
+  });
+});
