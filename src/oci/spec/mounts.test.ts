@@ -49,6 +49,14 @@ describe('containerMounts', () => {
     });
   });
 
+  it('makes mounts below it read-only where that is asked for', () => {
+    const access = (more: Partial<ContainerMount>) =>
+      mounts([own('/data', more)]).find(({ source }) => source === '/host')?.options[2];
+    expect(access({ readonly: true, recursiveReadOnly: true })).toBe('rro');
+    expect(access({ readonly: true, recursiveReadOnly: false })).toBe('ro');
+    expect(access({ recursiveReadOnly: true })).toBe('rw');
+  });
+
   it.each(['/etc/hosts', '/etc//hosts', '/etc/hosts/', '/etc/./hosts', '/etc/x/../hosts', '/dev/shm', '/proc'])(
     'lets an own mount at %s take the place of the usual one',
     (path) => {

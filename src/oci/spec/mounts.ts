@@ -10,6 +10,10 @@ export interface ContainerMount {
   readonly hostPath: string;
   readonly readonly: boolean;
   readonly propagation: Propagation;
+  /** Mounts below the source are read-only, too; only with `readonly`. */
+  readonly recursiveReadOnly?: boolean;
+  /** The source's files are to get the container's SELinux label. */
+  readonly selinuxRelabel?: boolean;
 }
 
 /** Paths of the sandbox's files that its containers share. */
@@ -95,8 +99,14 @@ function bindMount(mount: ContainerMount): OciMount {
     destination: mount.containerPath,
     type: 'bind',
     source: mount.hostPath,
-    options: ['rbind', PROPAGATION[mount.propagation], mount.readonly ? 'ro' : 'rw'],
+    options: ['rbind', PROPAGATION[mount.propagation], access(mount)],
   };
+}
+
+/** `ro` is of the mount alone, `rro` also of those below it (runtime-spec, config.md, "Linux mount options"). */
+function access({ readonly, recursiveReadOnly }: ContainerMount): string {
+  if (!readonly) return 'rw';
+  return recursiveReadOnly ? 'rro' : 'ro';
 }
 
 /** Mounts that pass events to the host need a root that is shared, ones that take them one that is a slave. */

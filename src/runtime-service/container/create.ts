@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
-import { errnoOf, failedPrecondition, internal, wrapError } from '../../base/errors.js';
+import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
+import { settleAll } from '../../base/settle-all.js';
 import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
@@ -13,6 +13,7 @@ import { sandboxPaths } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import type { ContainerContext, ContainerImage } from './context.js';
+import { prepareHost } from './host-mounts.js';
 import { endProcesses } from './kill.js';
 import { containerName } from './name.js';
 import { containerPaths, type ContainerPaths } from './paths.js';
@@ -80,19 +81,24 @@ async function acquireAll(
   undo.push('bundle', () => removeUnmounted(paths.bundle));
   await ensureDirectory(paths.rootfs, 0o755);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
-  await context.images.mountRootfs({
-    imageId: image.id,
-    owner: id,
-    target: paths.rootfs,
-    writable: context.store.dirOf(id),
-  });
-  await writeSpec(context, { record, sandbox: sandbox.record, image, paths });
-  await prepareHost(record);
+  const { logPath, config, handler } = record;
+  await settleAll([
+    prepareBundle(context, { record, sandbox: sandbox.record, image, paths }),
+    prepareHost(context.runtimes.get(handler), { logPath, mounts: config.mounts }),
+  ]);
   const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes }));
   // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
   readyPause(context, record.sandboxId);
   context.exits.watch(record, processes);
+}
+
+/** What the runtime is given: the root filesystem and the OCI configuration. */
+async function prepareBundle(context: ContainerContext, parts: SpecParts): Promise<void> {
+  const { record, image, paths } = parts;
+  const writable = context.store.dirOf(record.id);
+  await context.images.mountRootfs({ imageId: image.id, owner: record.id, target: paths.rootfs, writable });
+  await writeSpec(context, parts);
 }
 
 async function createProcesses(
@@ -153,24 +159,6 @@ function targetInit(context: ContainerContext, record: ContainerRecord): Process
     throw failedPrecondition(`container "${targetId}" is of another sandbox`);
   if (target.status.state !== 'running') throw failedPrecondition(`container "${targetId}" does not run`);
   return target.status.processes.init;
-}
-
-/** What the host must have: the log's directory, and a directory for a mount source that is missing, as the peers do. */
-async function prepareHost({ logPath, config }: ContainerRecord): Promise<void> {
-  if (logPath !== '') await makeDirectory(dirname(logPath), `log path ${logPath}`);
-  for (const { hostPath } of config.mounts) {
-    if (!existsSync(hostPath)) await makeDirectory(hostPath, `mount source ${hostPath}`);
-  }
-}
-
-/** @throws invalid-argument where something else is in the way. */
-async function makeDirectory(path: string, what: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    const inTheWay = errnoOf(error) === 'EEXIST' || errnoOf(error) === 'ENOTDIR';
-    throw wrapError(error, `${what} cannot be made`, inTheWay ? 'invalid-argument' : 'internal');
-  }
 }
 
 function cgroupDirOf(init: ProcessIdentity, id: string): string {

@@ -115,10 +115,26 @@ describe('toContainerConfig', () => {
     [{ mounts: [{ ...mount, image: { image: 'x' } }] }, 'unimplemented', 'config.mounts[0].image is not served yet'],
     [
       { mounts: [{ ...mount, recursiveReadOnly: true }] },
-      'unimplemented',
-      'config.mounts[0].recursive_read_only is not served yet',
+      'invalid-argument',
+      'config.mounts[0].recursive_read_only needs readonly',
     ],
-    [{ mounts: [{ ...mount, gidMappings: [{}] }] }, 'unimplemented', 'config.mounts[0].uidMappings is not served yet'],
+    [
+      {
+        mounts: [
+          {
+            ...{ ...mount, readonly: true, recursiveReadOnly: true },
+            propagation: runtime.v1.MountPropagation.PROPAGATION_HOST_TO_CONTAINER,
+          },
+        ],
+      },
+      'invalid-argument',
+      'config.mounts[0].recursive_read_only needs PROPAGATION_PRIVATE',
+    ],
+    [
+      { mounts: [{ ...mount, gidMappings: [{}] }] },
+      'invalid-argument',
+      'config.mounts[0].uidMappings must have exactly one mapping, not 0',
+    ],
     [{ devices: [{ ...device, hostPath: '' }] }, 'invalid-argument', 'config.devices[0].host_path is missing'],
     [
       { devices: [{ ...device, containerPath: 'x' }] },

@@ -1,13 +1,13 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument, unimplemented } from '../../base/errors.js';
-import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerConfig } from '../container/types.js';
+import { toMount } from './mounts.js';
 import { toResources } from './resources.js';
 import { toSecurity } from './security.js';
-import { absolutePath, fromEnum, required } from './values.js';
+import { absolutePath, required } from './values.js';
 
 type Config = runtime.v1.IContainerConfig;
-const { MountPropagation, Signal } = runtime.v1;
+const { Signal } = runtime.v1;
 
 /** @throws invalid-argument or unimplemented naming the field. */
 export function toContainerConfig(config: Config | null | undefined): ContainerConfig {
@@ -53,27 +53,6 @@ function toText(value: Uint8Array | string, field: string): string {
   } catch (error) {
     throw invalidArgument(`${field} is not UTF-8, which the OCI runtime needs`, error);
   }
-}
-
-const PROPAGATION = {
-  [MountPropagation.PROPAGATION_PRIVATE]: 'private',
-  [MountPropagation.PROPAGATION_HOST_TO_CONTAINER]: 'host-to-container',
-  [MountPropagation.PROPAGATION_BIDIRECTIONAL]: 'bidirectional',
-} as const;
-
-function toMount(mount: runtime.v1.IMount, index: number): ContainerMount {
-  const field = `config.mounts[${index}]`;
-  if (mount.image) throw unimplemented(`${field}.image is not served yet`);
-  if (mount.recursiveReadOnly) throw unimplemented(`${field}.recursive_read_only is not served yet`);
-  if ((mount.uidMappings ?? []).length + (mount.gidMappings ?? []).length > 0) {
-    throw unimplemented(`${field}.uidMappings is not served yet`);
-  }
-  return {
-    containerPath: absolutePath(mount.containerPath, `${field}.container_path`),
-    hostPath: absolutePath(mount.hostPath, `${field}.host_path`),
-    readonly: mount.readonly ?? false,
-    propagation: fromEnum(PROPAGATION, mount.propagation, `${field}.propagation`),
-  };
 }
 
 function toDevice(device: runtime.v1.IDevice, index: number) {

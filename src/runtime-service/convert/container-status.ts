@@ -2,10 +2,11 @@ import { runtime } from '../../../api/cri/generated/api.cjs';
 import { resourcesOf } from '../container/resources.js';
 import type { Container } from '../container/store.js';
 import type { ContainerStatus } from '../container/types.js';
+import { fromMount } from './mounts.js';
 import { fromResources } from './resources.js';
 import { toTimestamp } from './values.js';
 
-const { ContainerState, MountPropagation, Signal } = runtime.v1;
+const { ContainerState, Signal } = runtime.v1;
 
 /** A container under way, to or from existence, is on no list. */
 export function isListed({ status }: Container): boolean {
@@ -45,24 +46,13 @@ export function fromContainer(container: Container): runtime.v1.IContainer {
   return { ...common(container), podSandboxId: container.record.sandboxId };
 }
 
-const PROPAGATION = {
-  private: MountPropagation.PROPAGATION_PRIVATE,
-  'host-to-container': MountPropagation.PROPAGATION_HOST_TO_CONTAINER,
-  bidirectional: MountPropagation.PROPAGATION_BIDIRECTIONAL,
-} as const;
-
 export function fromContainerStatus(container: Container): runtime.v1.IContainerStatus {
   const { config, logPath, stopSignal } = container.record;
   return {
     ...common(container),
     ...outcome(container.status),
     logPath,
-    mounts: config.mounts.map(({ containerPath, hostPath, readonly, propagation }) => ({
-      containerPath,
-      hostPath,
-      readonly,
-      propagation: PROPAGATION[propagation],
-    })),
+    mounts: config.mounts.map(fromMount),
     resources: { linux: fromResources(resourcesOf(container)) },
     stopSignal: Signal[stopSignal as keyof typeof Signal],
   };

@@ -1,0 +1,86 @@
+import { closeSync, openSync, readdirSync, symlinkSync } from 'node:fs';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { makeHostDirectory, realPaths, typesOfPaths } from './host-paths.js';
+import { mount, unmount } from './sys/sys.js';
+import { rejection, useScratch } from './testing.js';
+
+const scratch = useScratch('host-paths');
+const what = 'mount source';
+
+/** A file system that answers nothing: its server never reads a request. */
+async function hangingDirectory(): Promise<string> {
+  const dir = scratch.path('hangs');
+  await mkdir(dir);
+  const fd = openSync('/dev/fuse', 'r+');
+  scratch.defer(() => closeSync(fd));
+  scratch.defer(() => unmount(dir, { detach: true }));
+  await mount({ source: 'hangs', target: dir, type: 'fuse', data: `fd=${fd},rootmode=40000,user_id=0,group_id=0` });
+  return dir;
+}
+
+describe('typesOfPaths', () => {
+  it('tells what leads to nothing, whatever the names', async () => {
+    await writeFile(scratch.path('file'), '');
+    await mkdir(scratch.path('odd\n-- name'));
+    symlinkSync('file', scratch.path('link'));
+    symlinkSync('nothing', scratch.path('dangling'));
+    symlinkSync('loop', scratch.path('loop'));
+    const paths = ['file', 'none', 'odd\n-- name', 'link', 'dangling', 'loop', 'file/x'].map((name) =>
+      scratch.path(name),
+    );
+    expect([...(await typesOfPaths(paths, { what }))]).toEqual([
+      [scratch.path('file'), 'regular empty file'],
+      [scratch.path('odd\n-- name'), 'directory'],
+      [scratch.path('link'), 'regular empty file'],
+    ]);
+    expect((await typesOfPaths([], { what })).size).toBe(0);
+  });
+
+  it('gives up on a file system that hangs, and says which', async () => {
+    const dir = await hangingDirectory();
+    const error = await rejection(typesOfPaths(['/etc', `${dir}/x`, '/usr'], { what, timeoutMs: 300 }));
+    expect(error).toMatchObject({
+      code: 'deadline-exceeded',
+      message: `mount source ${dir}/x does not answer: its file system hangs`,
+    });
+    // No thread of libuv's hangs with it.
+    expect(await Promise.all(Array.from({ length: 8 }, () => stat('/')))).toHaveLength(8);
+    expect(readdirSync('/proc/self/task').length).toBeGreaterThan(0);
+  });
+});
+
+describe('realPaths', () => {
+  it('follows links', async () => {
+    await mkdir(scratch.path('dir'));
+    symlinkSync('dir', scratch.path('link'));
+    const paths = [scratch.path('link'), scratch.path('dir')];
+    expect([...(await realPaths(paths, { what })).values()]).toEqual([scratch.path('dir'), scratch.path('dir')]);
+    expect((await realPaths([], { what })).size).toBe(0);
+  });
+
+  it('refuses what leads to nothing', async () => {
+    expect(await rejection(realPaths([scratch.path('none')], { what }))).toMatchObject({ code: 'invalid-argument' });
+  });
+});
+
+describe('makeHostDirectory', () => {
+  it('makes it with its parents, open to all', async () => {
+    await makeHostDirectory(scratch.path('a', 'b'), { what });
+    expect((await stat(scratch.path('a', 'b'))).mode & 0o777).toBe(0o755);
+    await makeHostDirectory(scratch.path('a'), { what });
+  });
+
+  it('refuses what is in the way', async () => {
+    await writeFile(scratch.path('file'), '');
+    const dangling = scratch.path('dangling');
+    symlinkSync('nothing', dangling);
+    for (const path of [scratch.path('file'), scratch.path('file', 'x'), dangling])
+      expect(await rejection(makeHostDirectory(path, { what }))).toMatchObject({
+        code: 'invalid-argument',
+        message: expect.stringContaining(`mount source ${path} cannot be made: `),
+      });
+  });
+});

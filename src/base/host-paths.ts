@@ -1,0 +1,83 @@
+import { deadlineExceeded, hasCode, internal, invalidArgument, type GantryError } from './errors.js';
+import { commandLine, run, tail, type RunResult } from './spawn.js';
+
+/**
+ * What can only be learned by touching a path of a request, which may lie on a file system that does not answer. A child
+ * touches it, which can be killed: neither the main thread nor libuv's few threads may hang with it.
+ */
+
+export interface ProbeOptions {
+  /** Names the paths in errors. */
+  readonly what: string;
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 10_000;
+/** For the second question, which of many does not answer. */
+const SINGLE_MS = 2_000;
+
+/**
+ * What each path leads to, "directory" or what else stat(1) calls it; those that lead to nothing are left out.
+ * @throws deadline-exceeded naming the ones that do not answer.
+ */
+export async function typesOfPaths(paths: readonly string[], options: ProbeOptions): Promise<Map<string, string>> {
+  if (paths.length === 0) return new Map();
+  // It goes on past what is not there, and says nothing of it on stdout.
+  const { stdout } = await probe(paths, options, ['stat', '-L', '--printf', '%n\\0%F\\0', '--']);
+  const fields = stdout.toString().split('\0');
+  return new Map(
+    paths.flatMap((path) => (fields.includes(path) ? [[path, fields[fields.indexOf(path) + 1] ?? '']] : [])),
+  );
+}
+
+/** The path without links, by path. @throws invalid-argument for one that leads to nothing. */
+export async function realPaths(paths: readonly string[], options: ProbeOptions): Promise<Map<string, string>> {
+  if (paths.length === 0) return new Map();
+  const { stdout, exitCode, stderr } = await probe(paths, options, ['realpath', '-e', '-z', '--']);
+  if (exitCode !== 0)
+    throw invalidArgument(`${options.what} cannot be resolved: ${tail(stderr.toString().trim(), 500)}`);
+  const real = stdout.toString().split('\0');
+  return new Map(paths.map((path, index) => [path, real[index] ?? path]));
+}
+
+/** Makes a directory and its parents, open to all who may look. @throws invalid-argument where something is in the way */
+export async function makeHostDirectory(path: string, options: ProbeOptions): Promise<void> {
+  const { exitCode, stderr } = await probe([path], options, ['mkdir', '-p', '-m', '755', '--']);
+  if (exitCode === 0) return;
+  const said = stderr.toString().trim();
+  const refuse = /File exists|Not a directory/.test(said) ? invalidArgument : internal;
+  throw refuse(`${options.what} ${path} cannot be made: ${tail(said, 500)}`);
+}
+
+async function probe(
+  paths: readonly string[],
+  { what, timeoutMs = TIMEOUT_MS }: ProbeOptions,
+  [command = '', ...args]: readonly string[],
+): Promise<RunResult> {
+  try {
+    return await run(command, [...args, ...paths], { timeoutMs, maxOutput: 16 << 20 });
+  } catch (error) {
+    if (!hasCode(error, 'deadline-exceeded')) throw error;
+    throw await silent(paths, { what, error });
+  }
+}
+
+/** Says which of the paths do not answer. */
+async function silent(
+  paths: readonly string[],
+  { what, error }: { readonly what: string; readonly error: unknown },
+): Promise<GantryError> {
+  const answers = await Promise.all(paths.map((path) => answersSoon(path)));
+  const quiet = paths.filter((_, index) => answers[index] === false);
+  const names = commandLine(quiet.length === 0 ? 'some of' : '', quiet.length === 0 ? paths : quiet).trim();
+  return deadlineExceeded(`${what} ${names} does not answer: its file system hangs`, error);
+}
+
+async function answersSoon(path: string): Promise<boolean> {
+  try {
+    await run('stat', ['-L', '--', path], { timeoutMs: SINGLE_MS });
+    return true;
+  } catch (error) {
+    return !hasCode(error, 'deadline-exceeded');
+  }
+}

@@ -1,0 +1,51 @@
+import { dirname } from 'node:path';
+
+import { failedPrecondition, unimplemented } from '../../base/errors.js';
+import { makeHostDirectory, realPaths, typesOfPaths } from '../../base/host-paths.js';
+import { mountOf, readMountTable } from '../../base/mount-table.js';
+import type { OciRuntime } from '../../oci/runtime.js';
+import { servedFeatures } from '../../oci/served-features.js';
+import type { ContainerMount } from '../../oci/spec/mounts.js';
+
+/**
+ * Prepares what a container has of the host: the log's directory, a directory for a mount source that is missing, as
+ * the peers do, and sources that pass on the mounts that are to be seen.
+ * @throws invalid-argument where something else is in the way; failed-precondition for a source that is not shared;
+ * unimplemented for what the handler cannot do; deadline-exceeded for a source that does not answer.
+ */
+export async function prepareHost(
+  runtime: OciRuntime,
+  { logPath, mounts }: { readonly logPath: string; readonly mounts: readonly ContainerMount[] },
+): Promise<void> {
+  if (mounts.some(({ recursiveReadOnly }) => recursiveReadOnly)) await requireRecursiveReadOnly(runtime);
+  const sources = [...new Set(mounts.map(({ hostPath }) => hostPath))];
+  const logs = logPath === '' ? [] : [dirname(logPath)];
+  const types = await typesOfPaths([...sources, ...logs], { what: 'mount source or log directory' });
+  for (const path of sources) if (!types.has(path)) await makeHostDirectory(path, { what: 'mount source' });
+  for (const path of logs)
+    if (types.get(path) !== 'directory') await makeHostDirectory(path, { what: `log path ${logPath}: directory` });
+  await checkPropagation(mounts);
+}
+
+async function requireRecursiveReadOnly(runtime: OciRuntime): Promise<void> {
+  const { recursiveReadOnly: why } = await servedFeatures(runtime);
+  if (why === '') return;
+  throw unimplemented(`runtime handler "${runtime.options.handler}" has no recursive read-only mounts: ${why}`);
+}
+
+/** mount_namespaces(7): a mount gives events only if it is shared, and takes them only if it is shared or a slave. */
+async function checkPropagation(mounts: readonly ContainerMount[]): Promise<void> {
+  const asked = mounts.filter(({ propagation }) => propagation !== 'private');
+  if (asked.length === 0) return;
+  const real = await realPaths(
+    asked.map(({ hostPath }) => hostPath),
+    { what: 'mount source' },
+  );
+  const table = await readMountTable();
+  for (const { hostPath, propagation } of asked) {
+    const entry = mountOf(table, real.get(hostPath) ?? hostPath);
+    if (entry?.shared || (entry?.slave && propagation === 'host-to-container')) continue;
+    const kind = propagation === 'bidirectional' ? 'a shared mount' : 'a shared or slave mount';
+    throw failedPrecondition(`mount source ${hostPath} is on ${entry?.mountPoint ?? 'nothing'}, which is not ${kind}`);
+  }
+}
