@@ -73,6 +73,22 @@ export const OPTIONS = [
       'The program, statically linked, that is process 1 of the built-in pause container. Not used where image.pause_image is set.',
   },
   {
+    key: 'runtime.seccomp_profile',
+    type: 'path',
+    optional: true,
+    default: '',
+    exists: 'file-if-set',
+    description:
+      'A seccomp profile, in JSON of the OCI runtime specification or of Docker, which RuntimeDefault stands for. Empty: the built-in one, which "gantry seccomp print" shows.',
+  },
+  {
+    key: 'runtime.unset_seccomp_profile',
+    type: 'choice',
+    choices: ['unconfined', 'runtime-default'],
+    default: 'unconfined',
+    description: 'The seccomp profile of containers and sandboxes whose request names none.',
+  },
+  {
     key: 'runtime.timeout',
     type: 'integer',
     default: 120,

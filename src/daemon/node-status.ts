@@ -6,6 +6,7 @@ import { isCgroupV2 } from '../oci/cgroup.js';
 import { ownCapabilities } from '../oci/spec/capabilities.js';
 import type { Runtimes } from '../oci/runtimes.js';
 import { servedFeatures } from '../oci/served-features.js';
+import type { Confiners } from '../runtime-service/container/confine.js';
 import type { HandlerStatus, NodeStatus } from '../runtime-service/handlers/context.js';
 import { readVersion } from '../base/version.js';
 
@@ -15,8 +16,9 @@ export function nodeStatus(parts: {
   cni: CniManager;
   retries: UndoRetries;
   runtimes: Runtimes;
+  confiners: Confiners;
 }): NodeStatus {
-  const { config, cni, retries, runtimes } = parts;
+  const { config, cni, retries, runtimes, confiners } = parts;
   const cgroupDriver = detectCgroupDriver(config.cgroupDriver);
   return {
     version: readVersion(),
@@ -30,6 +32,8 @@ export function nodeStatus(parts: {
         cgroupVersion: isCgroupV2() ? 2 : 1,
         cgroupDriver,
         capSysResource: ownCapabilities().has('CAP_SYS_RESOURCE'),
+        seccomp: confiners.seccomp.describe(),
+        apparmor: confiners.apparmor.describe(),
       },
       undoWaiting: retries.waiting,
     }),

@@ -7,11 +7,13 @@ import type { CniManager } from '../cni/manager.js';
 import type { Config } from '../config/config.js';
 import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
 import type { ImageService } from '../image-service/image-service.js';
+import { AppArmor } from '../oci/apparmor.js';
 import { OwnCgroup } from '../oci/cgroup.js';
 import { Monitor, type ProcessPlace } from '../oci/monitor.js';
 import { OwnScope } from '../oci/own-scope.js';
 import { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
+import { SeccompProfiles } from '../oci/seccomp-profiles.js';
 import type { ContainerContext } from '../runtime-service/container/context.js';
 import { ExitWatcher } from '../runtime-service/container/exits.js';
 import { openContainerStore } from '../runtime-service/container/store.js';
@@ -38,8 +40,10 @@ export async function openPods(parts: Parts): Promise<Pods> {
   const { config, images, cni, logger } = parts;
   const retries = new UndoRetries(logger);
   const shared = { runtimes: makeRuntimes(config), names: new NameRegistry(), locks: new KeyedLock(), retries, logger };
+  const { seccompProfile, unsetSeccompProfile } = config.runtime;
+  const seccomp = await SeccompProfiles.open({ file: seccompProfile, unset: unsetSeccompProfile });
   const sandboxes: SandboxContext = {
-    ...shared,
+    ...{ ...shared, seccomp },
     store: await openSandboxStore(config.root, logger),
     networks: cni,
     pause: pauseProvider(config, images),
@@ -53,6 +57,7 @@ export async function openPods(parts: Parts): Promise<Pods> {
     store,
     sandboxes: sandboxes.store,
     images,
+    confiners: { seccomp, apparmor: await AppArmor.open(logger) },
     monitor: new Monitor({ path: config.runtime.monitor, cgroup: monitorCgroup }),
     exits: new ExitWatcher({ store, runtimes: shared.runtimes, locks: shared.locks, stateDir: config.state, logger }),
     names: new NameRegistry(),

@@ -40,7 +40,10 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     ...pods,
     events,
     stats,
-    node: nodeStatus({ config, cni, retries: pods.retries, runtimes: pods.sandboxes.runtimes }),
+    node: nodeStatus({
+      ...{ config, cni, retries: pods.retries },
+      ...{ runtimes: pods.sandboxes.runtimes, confiners: pods.containers.confiners },
+    }),
   };
   const handlers = { ...createRuntimeHandlers(context), ...createImageHandlers(images) };
   const server = await startServer({ listen: config.listen, handlers, admin: adminHandlers(images), logger });

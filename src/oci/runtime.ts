@@ -103,8 +103,7 @@ export class OciRuntime {
 
   /** The error of a failed call: handler, verb, id and what the runtime said, which may tell whose fault it is. */
   failure(verb: string, id: string, reason: string, code: ErrorCode = 'internal'): GantryError {
-    const asked = code === 'internal' && ASKED_FOR.some((pattern) => pattern.test(reason));
-    return new GantryError(asked ? 'invalid-argument' : code, `${this.#what(verb, id)}: ${reason}`);
+    return new GantryError(code === 'internal' ? codeOfReason(reason) : code, `${this.#what(verb, id)}: ${reason}`);
   }
 
   #what(verb: string, id: string): string {
@@ -121,6 +120,14 @@ const ASKED_FOR = [
   /\bcwd\b/i,
   /\/proc\/sys\/\S+: (invalid argument|no such file)/i,
 ] as const;
+
+/** What a runtime says that was built without what the container needs. */
+const NOT_BUILT_IN = [/seccomp (is )?not (supported|enabled)|seccomp support not/i] as const;
+
+function codeOfReason(reason: string): ErrorCode {
+  if (ASKED_FOR.some((pattern) => pattern.test(reason))) return 'invalid-argument';
+  return NOT_BUILT_IN.some((pattern) => pattern.test(reason)) ? 'failed-precondition' : 'internal';
+}
 
 function said({ stderr, stdout }: RunResult): string {
   return tail(stderr.toString().trim() || stdout.toString().trim() || 'no message');

@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.js';
 import type { JoinableOperations, NameRegistry } from '../base/names.js';
 import type { UndoRetries } from '../base/undo.js';
 import type { Runtimes } from '../oci/runtimes.js';
+import type { SeccompProfiles } from '../oci/seccomp-profiles.js';
 import type { PauseProgram } from './pause.js';
 import type { SandboxStore } from './store.js';
 import type { Bandwidth } from './bandwidth.js';
@@ -50,6 +51,7 @@ export interface SandboxContext {
   readonly networks: PodNetworks;
   readonly runtimes: Runtimes;
   readonly pause: PauseProvider;
+  readonly seccomp: SeccompProfiles;
   readonly names: NameRegistry;
   readonly joins: JoinableOperations<string>;
   readonly locks: KeyedLock;

@@ -7,7 +7,7 @@ import { cgroupsPath } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
 import { allowedOomScoreAdj } from '../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../oci/spec/paths.js';
-import type { OciMount, OciNamespace, OciSpec } from '../oci/spec/types.js';
+import type { OciMount, OciNamespace, OciSeccomp, OciSpec } from '../oci/spec/types.js';
 import { hostnameOf, type SandboxPaths } from './files.js';
 import type { SysctlPlan } from './sysctls.js';
 import type { SandboxRecord } from './types.js';
@@ -36,6 +36,7 @@ export interface PauseOptions {
   readonly program: PauseProgram;
   readonly sysctls: SysctlPlan;
   readonly runtime: OciRuntime;
+  readonly seccomp?: OciSeccomp | undefined;
 }
 
 const NOBODY = 65535;
@@ -56,7 +57,7 @@ export async function createPause(options: PauseOptions): Promise<ProcessIdentit
 }
 
 function pauseSpec(options: PauseOptions): OciSpec {
-  const { record, program, sysctls, runtime, paths } = options;
+  const { record, program, sysctls, runtime, paths, seccomp } = options;
   const hostNetwork = record.config.namespaces.network === 'node';
   return {
     ociVersion: '1.0.2',
@@ -82,6 +83,7 @@ function pauseSpec(options: PauseOptions): OciSpec {
       resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: 2 } },
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
+      ...(seccomp === undefined ? {} : { seccomp }),
       ...(Object.keys(sysctls.runtime).length === 0 ? {} : { sysctl: sysctls.runtime }),
     },
   };

@@ -119,7 +119,9 @@ async function acquireNetworkAndPause(
       rootfs: paths.rootfs,
       dir: context.store.dirOf(record.id),
     });
-    return createPause({ record, paths, program, sysctls, runtime });
+    const { privileged } = record.config;
+    const seccomp = await context.seccomp.filterFor(record.config.seccomp, { privileged, capabilities: [] });
+    return createPause({ record, paths, program, sysctls, runtime, seccomp });
   };
   const [network, pause] = await Promise.allSettled([setUpNetwork(context, record), create()]);
   if (pause.status === 'fulfilled') undo.push('pause process', () => endProcess(pause.value));

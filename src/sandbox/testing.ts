@@ -13,6 +13,7 @@ import { CniManager } from '../cni/manager.js';
 import { hierarchies } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
+import { SeccompProfiles } from '../oci/seccomp-profiles.js';
 import { ownCgroupParent, ownRuntime } from '../oci/testing.js';
 import type { PauseProvider, PodNetworks, SandboxContext } from './context.js';
 import { builtInPauseProvider } from './pause-provider.js';
@@ -93,6 +94,7 @@ export class World {
       networks: this.#options.networks ?? (await this.#openCni()),
       runtimes: new Runtimes(new Map([['test', runtime]]), 'test'),
       pause: this.#options.pause ?? builtInPauseProvider(PAUSE),
+      seccomp: await SeccompProfiles.open({ file: '', unset: 'unconfined' }),
       ...{ names: new NameRegistry(), joins: new JoinableOperations(), locks: new KeyedLock(), retries, logger },
       settings: {
         stateDir: scratch.path('state'),

@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from '../base/sys/process.js';
+import type { SecurityProfile } from '../oci/security-profile.js';
 
 /** Identity of a pod's sandbox as kubelet gives it (CRI PodSandboxMetadata). */
 export interface SandboxMetadata {
@@ -45,6 +46,8 @@ export interface SandboxConfig {
   readonly namespaces: SandboxNamespaces;
   readonly sysctls: Readonly<Record<string, string>>;
   readonly privileged: boolean;
+  /** Of the pause process. */
+  readonly seccomp?: SecurityProfile;
 }
 
 /** Fixed for the sandbox's life; synced to disk before anything is acquired for it. */

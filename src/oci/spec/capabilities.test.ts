@@ -49,6 +49,24 @@ describe('ociCapabilities', () => {
     expect(given(add, drop).sort()).toEqual([...expected].sort());
   });
 
+  it('passes on to a plain user’s program what is ambient, and nothing else', () => {
+    const ask = (addAmbient: string[], drop: string[] = []) => {
+      const { bounding, ambient, inheritable } = ociCapabilities(
+        { privileged: false, add: [], drop, addAmbient },
+        EVERY,
+      );
+      expect(inheritable).toEqual(ambient);
+      return { count: bounding.length, ambient };
+    };
+    expect(ask([])).toEqual({ count: DEFAULT.length, ambient: undefined });
+    expect(ask(['net_raw', 'CAP_SYS_TIME'])).toEqual({
+      ...{ count: DEFAULT.length + 1, ambient: ['CAP_NET_RAW', 'CAP_SYS_TIME'] },
+    });
+    expect(ask(['NET_RAW', 'CHOWN'], ['CHOWN'])).toEqual({ count: DEFAULT.length - 1, ambient: ['CAP_NET_RAW'] });
+    expect(ask(['ALL'])).toEqual({ count: EVERY.size, ambient: ociCapabilities({ privileged: true, add: [], drop: [] }, EVERY).bounding }); // prettier-ignore
+    expect(thrown(() => ask(['NOPE']))).toMatchObject({ code: 'invalid-argument' });
+  });
+
   it('gives a privileged container all that there is', () => {
     expect(given([], ['ALL'], true)).toHaveLength(EVERY.size);
   });

@@ -26,24 +26,32 @@ export interface CapabilityRequest {
   /** Names with or without `CAP_`, in any case; `ALL` stands for every one. */
   readonly add: readonly string[];
   readonly drop: readonly string[];
+  /** Added to all sets with the ambient one, so that a plain user's program keeps them. */
+  readonly addAmbient?: readonly string[];
 }
 
 /**
  * The container's capabilities: the default set with `add` and less `drop`; `ALL` first, so that single names correct
- * it. What is both added and dropped is dropped. Only those that this daemon has itself can be given.
+ * it. What is both added and dropped is dropped. Only those that this daemon has itself can be given. Inheritable and
+ * ambient are those of `addAmbient` alone: others would pass to programs that nobody meant to have them.
  * @throws invalid-argument naming a capability that the kernel does not know.
  */
 export function ociCapabilities(
   request: CapabilityRequest,
-  available: ReadonlySet<string> = ownCapabilities(),
+  available: Pick<ReadonlySet<string>, 'has'> = ownCapabilities(),
 ): OciCapabilities {
   const chosen = request.privileged ? NAMES : chosenNames(request);
   const given = chosen.filter((name) => available.has(name));
-  return { bounding: given, effective: given, permitted: given };
+  const ambient = new Set((request.addAmbient ?? []).map(canonicalName));
+  const passedOn = given.filter((name) => ambient.has(name) || ambient.has(ALL));
+  return {
+    ...{ bounding: given, effective: given, permitted: given },
+    ...(passedOn.length === 0 ? {} : { inheritable: passedOn, ambient: passedOn }),
+  };
 }
 
-function chosenNames({ add, drop }: CapabilityRequest): string[] {
-  const added = new Set(add.map(canonicalName));
+function chosenNames({ add, drop, addAmbient = [] }: CapabilityRequest): string[] {
+  const added = new Set([...add, ...addAmbient].map(canonicalName));
   const dropped = new Set(drop.map(canonicalName));
   const all = added.has(ALL) ? NAMES : DEFAULT;
   const usual = new Set(dropped.has(ALL) ? [] : all);

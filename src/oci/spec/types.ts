@@ -17,6 +17,7 @@ export interface OciProcess {
   readonly cwd: string;
   readonly capabilities: OciCapabilities;
   readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
   readonly oomScoreAdj?: number;
   readonly rlimits?: readonly OciRlimit[];
 }
@@ -37,6 +38,8 @@ export interface OciCapabilities {
   readonly bounding: readonly string[];
   readonly effective: readonly string[];
   readonly permitted: readonly string[];
+  readonly inheritable?: readonly string[];
+  readonly ambient?: readonly string[];
 }
 
 export interface OciMount {
@@ -81,6 +84,30 @@ export interface OciLinux {
   readonly readonlyPaths: readonly string[];
   readonly rootfsPropagation?: string;
   readonly sysctl?: Readonly<Record<string, string>>;
+  readonly seccomp?: OciSeccomp;
+}
+
+/** runtime-spec, config-linux, "Seccomp". */
+export interface OciSeccomp {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly architectures?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls: readonly OciSeccompRule[];
+}
+
+export interface OciSeccompRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo?: number;
+    readonly op: string;
+  }[];
 }
 
 export interface OciResources {

@@ -5,6 +5,7 @@ import type { UndoRetries } from '../../base/undo.js';
 import type { Monitor } from '../../oci/monitor.js';
 import type { Runtimes } from '../../oci/runtimes.js';
 import type { SandboxStore } from '../../sandbox/store.js';
+import type { Confiners } from './confine.js';
 import type { ExitWatcher } from './exits.js';
 import type { ContainerStore } from './store.js';
 
@@ -50,6 +51,7 @@ export interface ContainerContext {
   readonly images: ContainerImages;
   readonly runtimes: Runtimes;
   readonly monitor: Monitor;
+  readonly confiners: Confiners;
   readonly exits: ExitWatcher;
   readonly names: NameRegistry;
   readonly joins: JoinableOperations<string>;

@@ -8,10 +8,12 @@ import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
+import type { OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
 import { sandboxPaths } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
+import { confine } from './confine.js';
 import type { ContainerContext, ContainerImage } from './context.js';
 import { prepareHost } from './host-mounts.js';
 import { endProcesses } from './kill.js';
@@ -82,23 +84,23 @@ async function acquireAll(
   await ensureDirectory(paths.rootfs, 0o755);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
   const { logPath, config, handler } = record;
-  await settleAll([
+  const [user] = await settleAll<[OciUser, void]>([
     prepareBundle(context, { record, sandbox: sandbox.record, image, paths }),
     prepareHost(context.runtimes.get(handler), { logPath, mounts: config.mounts }),
   ]);
   const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
-  await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes }));
+  await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes, user }));
   // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
   readyPause(context, record.sandboxId);
   context.exits.watch(record, processes);
 }
 
-/** What the runtime is given: the root filesystem and the OCI configuration. */
-async function prepareBundle(context: ContainerContext, parts: SpecParts): Promise<void> {
+/** What the runtime is given: the root filesystem and the OCI configuration, which names the user. */
+async function prepareBundle(context: ContainerContext, parts: SpecParts): Promise<OciUser> {
   const { record, image, paths } = parts;
   const writable = context.store.dirOf(record.id);
   await context.images.mountRootfs({ imageId: image.id, owner: record.id, target: paths.rootfs, writable });
-  await writeSpec(context, parts);
+  return writeSpec(context, parts);
 }
 
 async function createProcesses(
@@ -133,7 +135,8 @@ interface SpecParts {
   readonly paths: ContainerPaths;
 }
 
-async function writeSpec(context: ContainerContext, { record, sandbox, image, paths }: SpecParts): Promise<void> {
+/** Returns whom the configuration has init start as. */
+async function writeSpec(context: ContainerContext, { record, sandbox, image, paths }: SpecParts): Promise<OciUser> {
   const files = sandboxPaths(context.stateDir, sandbox.id);
   const { security } = record.config;
   const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });
@@ -144,11 +147,13 @@ async function writeSpec(context: ContainerContext, { record, sandbox, image, pa
     ...(security.pid === 'target' ? { target: targetInit(context, record) } : {}),
     image,
     user,
+    confinement: await confine(context.confiners, security),
     rootfs: paths.rootfs,
     files: { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' },
     runtime: context.runtimes.get(record.handler),
   });
   await writeFile(join(paths.bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+  return user;
 }
 
 /** CRI NamespaceMode TARGET: the pid namespace of a running container of the same sandbox. */

@@ -106,7 +106,8 @@ export class ExitWatcher {
       if (now.state !== 'created' && now.state !== 'running') return now;
       const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
       const resources = now.resources === undefined ? {} : { resources: now.resources };
-      return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt, ...resources });
+      const user = now.user === undefined ? {} : { user: now.user };
+      return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt, ...resources, ...user });
     };
     const { status } = await store.update(record.id, end, { evenIfFull: true });
     logger.info(

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { thrown, useScratch } from '../../base/testing.js';
 import { isCgroupV2 } from '../../oci/cgroup.js';
+import { ociCapabilities } from '../../oci/spec/capabilities.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { ownRuntime } from '../../oci/testing.js';
 import { podConfig } from '../../sandbox/testing.js';
@@ -19,9 +20,10 @@ interface Wish {
   readonly image?: Partial<ContainerImage['config']>;
   readonly sandbox?: Partial<SandboxConfig>;
   readonly target?: SpecInput['target'];
+  readonly confinement?: Partial<SpecInput['confinement']>;
 }
 
-function spec({ config = {}, security = {}, image = {}, sandbox = {}, target }: Wish = {}) {
+function spec({ config = {}, security = {}, image = {}, sandbox = {}, target, confinement }: Wish = {}) {
   const pod = podConfig(sandbox);
   const ownNetwork = pod.namespaces.network === 'pod';
   return containerSpec({
@@ -45,6 +47,7 @@ function spec({ config = {}, security = {}, image = {}, sandbox = {}, target }: 
     ...(target === undefined ? {} : { target }),
     image: { ...IMAGE, config: { ...IMAGE.config, ...image } },
     user: { uid: 5, gid: 6 },
+    confinement: { capabilities: ociCapabilities({ privileged: false, add: [], drop: [] }), ...confinement },
     rootfs: '/bundle/rootfs',
     files: { resolvConf: '/s/resolv.conf', hostname: '/s/hostname', hosts: '/s/hosts', shm: '/s/shm' },
     runtime: ownRuntime(scratch),
@@ -168,12 +171,22 @@ describe('the rest', () => {
     expect(root.readonly).toBe(true);
   });
 
+  it('masks nothing where nothing is to be masked', () => {
+    const { linux } = spec({ security: { maskedPaths: [], readonlyPaths: [] } });
+    expect([linux.maskedPaths, linux.readonlyPaths]).toEqual([[], []]);
+  });
+
+  it('has the filter that was found', () => {
+    const seccomp = { defaultAction: 'SCMP_ACT_LOG', syscalls: [] };
+    expect(spec({ confinement: { seccomp } }).linux.seccomp).toEqual(seccomp);
+    expect(spec().linux).not.toHaveProperty('seccomp');
+  });
+
   it('hides nothing from the privileged', () => {
-    const { linux, process } = spec({ security: { privileged: true, maskedPaths: ['/m'] } });
+    const { linux } = spec({ security: { privileged: true, maskedPaths: ['/m'] } });
     expect([linux.maskedPaths, linux.readonlyPaths]).toEqual([[], []]);
     expect(linux.resources.devices).toEqual([{ allow: true, access: 'rwm' }]);
     expect(linux.devices.length).toBeGreaterThan(0);
-    expect(process.capabilities.bounding.length).toBeGreaterThan(14);
   });
 
   it.each([

@@ -4,7 +4,6 @@ import { invalidArgument } from '../../base/errors.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
 import type { OciRuntime } from '../../oci/runtime.js';
-import { ociCapabilities } from '../../oci/spec/capabilities.js';
 import { planDevices } from '../../oci/spec/devices.js';
 import { containerMounts, rootfsPropagation, type SandboxFiles } from '../../oci/spec/mounts.js';
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
@@ -14,6 +13,7 @@ import { ociResources } from '../../oci/spec/resources.js';
 import type { OciNamespace, OciProcess, OciSpec, OciUser } from '../../oci/spec/types.js';
 import { hostnameOf } from '../../sandbox/files.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
+import type { Confinement } from './confine.js';
 import type { ContainerImage } from './context.js';
 import type { ContainerRecord } from './types.js';
 
@@ -25,6 +25,7 @@ export interface SpecInput {
   readonly target?: ProcessIdentity;
   readonly image: ContainerImage;
   readonly user: OciUser;
+  readonly confinement: Confinement;
   readonly rootfs: string;
   readonly files: SandboxFiles;
   readonly runtime: OciRuntime;
@@ -34,6 +35,7 @@ export interface SpecInput {
 export function containerSpec(input: SpecInput): OciSpec {
   const { config } = input.record;
   const { security } = config;
+  const { seccomp } = input.confinement;
   const { privileged } = security;
   const devices = planDevices(config.devices, privileged);
   return {
@@ -50,20 +52,16 @@ export function containerSpec(input: SpecInput): OciSpec {
       cgroupsPath: cgroupsPath(input.runtime.options.cgroupDriver, input.sandbox.cgroupParent, input.record.id),
       devices: devices.devices,
       resources: ociResources(config.resources, devices.rules),
-      maskedPaths: pathsOr(security.maskedPaths, MASKED_PATHS, privileged),
-      readonlyPaths: pathsOr(security.readonlyPaths, READONLY_PATHS, privileged),
+      maskedPaths: privileged ? [] : (security.maskedPaths ?? MASKED_PATHS),
+      readonlyPaths: privileged ? [] : (security.readonlyPaths ?? READONLY_PATHS),
       rootfsPropagation: rootfsPropagation(config.mounts),
+      ...(seccomp === undefined ? {} : { seccomp }),
     },
   };
 }
 
-function pathsOr(asked: readonly string[], usual: readonly string[], privileged: boolean): readonly string[] {
-  if (privileged) return [];
-  return asked.length === 0 ? usual : asked;
-}
-
 function containerProcess(input: SpecInput): OciProcess {
-  const { record, image, user } = input;
+  const { record, image, user, confinement } = input;
   const { config } = record;
   return {
     terminal: config.tty,
@@ -71,11 +69,8 @@ function containerProcess(input: SpecInput): OciProcess {
     args: commandLine(input),
     env: environment(input),
     cwd: config.workingDir || posix.join('/', image.config.workingDir),
-    capabilities: ociCapabilities({
-      privileged: config.security.privileged,
-      add: config.security.addCapabilities,
-      drop: config.security.dropCapabilities,
-    }),
+    capabilities: confinement.capabilities,
+    ...(confinement.apparmor === undefined ? {} : { apparmorProfile: confinement.apparmor }),
     noNewPrivileges: config.security.noNewPrivileges,
     oomScoreAdj: allowedOomScoreAdj(config.resources.oomScoreAdj),
     rlimits: inheritedRlimits(),

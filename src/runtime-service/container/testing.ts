@@ -3,18 +3,22 @@ import { join } from 'node:path';
 
 import { notFound } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
+import { silentLogger } from '../../base/log.js';
 import { JoinableOperations, NameRegistry } from '../../base/names.js';
 import { endProcess, identify } from '../../base/sys/process.js';
 import { mountOverlay, unmount } from '../../base/sys/sys.js';
 import { until, type Scratch } from '../../base/testing.js';
+import { AppArmor } from '../../oci/apparmor.js';
 import { OwnCgroup } from '../../oci/cgroup.js';
 import { Monitor } from '../../oci/monitor.js';
+import { SeccompProfiles } from '../../oci/seccomp-profiles.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { CONMON, makeRootfs } from '../../oci/testing.js';
 import { removeSandbox } from '../../sandbox/remove.js';
 import { runSandbox } from '../../sandbox/run.js';
 import { podConfig, World, type WorldOptions } from '../../sandbox/testing.js';
 import type { SandboxConfig } from '../../sandbox/types.js';
+import type { Confiners } from './confine.js';
 import type { ContainerContext, ContainerImage, ContainerImages } from './context.js';
 import { createContainer } from './create.js';
 import { ExitWatcher } from './exits.js';
@@ -32,9 +36,16 @@ export const IMAGE: ContainerImage = {
 };
 
 export const SECURITY: SecurityConfig = {
-  ...{ privileged: false, addCapabilities: [], dropCapabilities: [], pid: 'container', targetId: '', username: '' },
+  ...{
+    privileged: false,
+    addCapabilities: [],
+    dropCapabilities: [],
+    addAmbientCapabilities: [],
+    pid: 'container',
+    targetId: '',
+    username: '',
+  },
   ...{ supplementalGroups: [], groupsPolicy: 'merge', readonlyRootfs: false, noNewPrivileges: false },
-  ...{ maskedPaths: [], readonlyPaths: [] },
 };
 
 /** A container's configuration, with a name of its own. */
@@ -52,6 +63,13 @@ export interface ContainerWorldOptions extends WorldOptions {
   readonly conmon?: string;
   readonly image?: Partial<ContainerImage['config']>;
   readonly images?: Partial<ContainerImages>;
+}
+
+async function ownConfiners(): Promise<Confiners> {
+  return {
+    seccomp: await SeccompProfiles.open({ file: '', unset: 'unconfined' }),
+    apparmor: await AppArmor.open(silentLogger()),
+  };
 }
 
 /** Images whose one layer is a directory with busybox. */
@@ -128,6 +146,7 @@ export class ContainerWorld {
       images: Object.assign(new DirectoryImages(scratch.path('image'), whole), images),
       monitor: new Monitor({ path: conmon, cgroup: await OwnCgroup.make(`${world.cgroupParent}/monitors`) }),
       exits: new ExitWatcher({ store, runtimes, locks, stateDir, logger }),
+      confiners: await ownConfiners(),
       names: new NameRegistry(),
       joins: new JoinableOperations(),
     };

@@ -2,6 +2,8 @@ import type { ProcessIdentity } from '../../base/sys/process.js';
 import type { ContainerDevice } from '../../oci/spec/devices.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerResources } from '../../oci/spec/resources.js';
+import type { OciUser } from '../../oci/spec/types.js';
+import type { SecurityProfile } from '../../oci/security-profile.js';
 
 /** What a container was asked to be, checked. */
 export interface ContainerConfig {
@@ -36,6 +38,7 @@ export interface SecurityConfig {
   readonly privileged: boolean;
   readonly addCapabilities: readonly string[];
   readonly dropCapabilities: readonly string[];
+  readonly addAmbientCapabilities: readonly string[];
   readonly pid: 'pod' | 'container' | 'node' | 'target';
   readonly targetId: string;
   readonly uid?: number;
@@ -45,9 +48,11 @@ export interface SecurityConfig {
   readonly groupsPolicy: 'merge' | 'strict';
   readonly readonlyRootfs: boolean;
   readonly noNewPrivileges: boolean;
-  /** Empty: the default ones. */
-  readonly maskedPaths: readonly string[];
-  readonly readonlyPaths: readonly string[];
+  /** Absent: the default ones. */
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly seccomp?: SecurityProfile;
+  readonly apparmor?: SecurityProfile;
 }
 
 /** Fixed for the container's life; synced to disk before anything is acquired for it. */
@@ -90,12 +95,15 @@ export type ContainerStatus =
   | {
       readonly state: 'created';
       readonly processes: ContainerProcesses;
+      /** Whom init started as; absent in what older versions wrote. */
+      readonly user?: OciUser;
       /** The limits since the last update; absent for those of the record. */
       readonly resources?: ContainerResources;
     }
   | {
       readonly state: 'running';
       readonly processes: ContainerProcesses;
+      readonly user?: OciUser;
       readonly startedAt: string;
       readonly resources?: ContainerResources;
     }
@@ -112,6 +120,7 @@ export interface ExitedStatus {
   readonly reason: 'Completed' | 'Error' | 'OOMKilled' | 'Unknown';
   readonly message: string;
   readonly resources?: ContainerResources;
+  readonly user?: OciUser;
 }
 
 export type ContainerState = ContainerStatus['state'];

@@ -1,3 +1,5 @@
+import Long from 'long';
+
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { resourcesOf } from '../container/resources.js';
 import type { Container } from '../container/store.js';
@@ -54,8 +56,17 @@ export function fromContainerStatus(container: Container): runtime.v1.IContainer
     logPath,
     mounts: config.mounts.map(fromMount),
     resources: { linux: fromResources(resourcesOf(container)) },
+    ...userOf(container.status),
     stopSignal: Signal[stopSignal as keyof typeof Signal],
   };
+}
+
+/** CRI ContainerStatus.user: what init was started with, whatever it has made of itself since. */
+function userOf(status: ContainerStatus): Pick<runtime.v1.IContainerStatus, 'user'> {
+  if (!('user' in status) || status.user === undefined) return {};
+  const { uid, gid, additionalGids = [] } = status.user;
+  const long = (id: number): Long => Long.fromNumber(id);
+  return { user: { linux: { uid: long(uid), gid: long(gid), supplementalGroups: additionalGids.map(long) } } };
 }
 
 function outcome(status: ContainerStatus): runtime.v1.IContainerStatus {

@@ -1,7 +1,7 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument, unimplemented } from '../../base/errors.js';
 import type { PortMapping, SandboxConfig, SandboxMetadata, SandboxNamespaces } from '../../sandbox/types.js';
-import { refuseUserNamespace } from './security.js';
+import { refuseUserNamespace, toSeccompProfile } from './security.js';
 import { absolutePath, fromEnum, required } from './values.js';
 
 type Config = runtime.v1.IPodSandboxConfig;
@@ -12,6 +12,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
   const given = required(config, 'config');
   const { dnsConfig, linux } = given;
   const security = linux?.securityContext;
+  const seccomp = toSeccompProfile(security ?? {}, 'config.linux.security_context');
   refuseUserNamespace(security?.namespaceOptions?.usernsOptions);
   return {
     metadata: toMetadata(given.metadata),
@@ -26,6 +27,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
     namespaces: toNamespaces(security?.namespaceOptions),
     sysctls: linux?.sysctls ?? {},
     privileged: security?.privileged ?? false,
+    ...(seccomp === undefined ? {} : { seccomp }),
   };
 }
 

@@ -1,13 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument, unimplemented } from '../../base/errors.js';
+import type { SecurityProfile } from '../../oci/security-profile.js';
 import type { SecurityConfig } from '../container/types.js';
-import { fromEnum, toNumber } from './values.js';
+import { toSecurityProfile } from './security-profile.js';
+import { absolutePath, fromEnum, toNumber } from './values.js';
 
 type Context = runtime.v1.ILinuxContainerSecurityContext;
-const { NamespaceMode, SecurityProfile, SupplementalGroupsPolicy } = runtime.v1;
-const { ProfileType } = SecurityProfile;
+const { NamespaceMode, SupplementalGroupsPolicy } = runtime.v1;
 const FIELD = 'config.linux.security_context';
 
 const PID = {
@@ -25,12 +24,13 @@ const POLICY = { [SupplementalGroupsPolicy.Merge]: 'merge', [SupplementalGroupsP
 export function toSecurity(context: Context | null | undefined): SecurityConfig {
   const given = context ?? {};
   const { runAsUser, runAsGroup, runAsUsername, namespaceOptions } = given;
-  refuseUnserved(given);
+  refuseUserNamespace(namespaceOptions?.usernsOptions);
   if (runAsUser && runAsUsername) throw invalidArgument(`${FIELD}: run_as_user and run_as_username are both set`);
   return {
     privileged: given.privileged ?? false,
     addCapabilities: given.capabilities?.addCapabilities ?? [],
     dropCapabilities: given.capabilities?.dropCapabilities ?? [],
+    addAmbientCapabilities: given.capabilities?.addAmbientCapabilities ?? [],
     pid: fromEnum(PID, namespaceOptions?.pid, `${FIELD}.namespace_options.pid`),
     targetId: namespaceOptions?.targetId ?? '',
     ...(runAsUser ? { uid: toId(runAsUser.value, 'run_as_user') } : {}),
@@ -40,9 +40,43 @@ export function toSecurity(context: Context | null | undefined): SecurityConfig 
     groupsPolicy: fromEnum(POLICY, given.supplementalGroupsPolicy, `${FIELD}.supplemental_groups_policy`),
     readonlyRootfs: given.readonlyRootfs ?? false,
     noNewPrivileges: given.noNewPrivs ?? false,
-    maskedPaths: given.maskedPaths ?? [],
-    readonlyPaths: given.readonlyPaths ?? [],
+    ...toProcPaths(context),
+    ...toProfiles(given),
   };
+}
+
+/** Lists are never absent in protobuf, so that an empty one of a context that is there says "none": procMount Unmasked. */
+function toProcPaths(context: Context | null | undefined): Pick<SecurityConfig, 'maskedPaths' | 'readonlyPaths'> {
+  if (!context) return {};
+  const paths = (list: readonly string[] | null | undefined, name: string): string[] =>
+    (list ?? []).map((path, index) => absolutePath(path, `${FIELD}.${name}[${index}]`));
+  return {
+    maskedPaths: paths(context.maskedPaths, 'masked_paths'),
+    readonlyPaths: paths(context.readonlyPaths, 'readonly_paths'),
+  };
+}
+
+function toProfiles(given: Context): Pick<SecurityConfig, 'seccomp' | 'apparmor'> {
+  const seccomp = toSeccompProfile(given, FIELD);
+  const apparmor = toSecurityProfile({
+    ...{ profile: given.apparmor, old: given.apparmorProfile },
+    ...{ field: `${FIELD}.apparmor`, oldField: `${FIELD}.apparmor_profile` },
+  });
+  return { ...(seccomp === undefined ? {} : { seccomp }), ...(apparmor === undefined ? {} : { apparmor }) };
+}
+
+/** @throws invalid-argument naming the field; a file of the node is meant by its absolute path. */
+export function toSeccompProfile(
+  given: Pick<Context, 'seccomp' | 'seccompProfilePath'>,
+  field: string,
+): SecurityProfile | undefined {
+  const profile = toSecurityProfile({
+    ...{ profile: given.seccomp, old: given.seccompProfilePath },
+    ...{ field: `${field}.seccomp`, oldField: `${field}.seccomp_profile_path` },
+  });
+  if (profile?.type !== 'localhost') return profile;
+  const place = given.seccomp ? 'seccomp.localhost_ref' : 'seccomp_profile_path';
+  return { ...profile, ref: absolutePath(profile.ref, `${field}.${place}`) };
 }
 
 function toId(value: Parameters<typeof toNumber>[0], name: string): number {
@@ -51,44 +85,8 @@ function toId(value: Parameters<typeof toNumber>[0], name: string): number {
   return id;
 }
 
-function refuseUnserved(given: Context): void {
-  refuseUserNamespace(given.namespaceOptions?.usernsOptions);
-  if ((given.capabilities?.addAmbientCapabilities ?? []).length > 0) {
-    throw unimplemented(`${FIELD}.capabilities.add_ambient_capabilities is not served yet`);
-  }
-  if (given.privileged) return;
-  const seccomp = given.seccomp ?? oldProfile(given.seccompProfilePath);
-  if (seccomp && seccomp.profileType !== ProfileType.Unconfined) {
-    throw unimplemented(`${FIELD}.seccomp: only Unconfined is served yet`);
-  }
-  const apparmor = given.apparmor ?? oldProfile(given.apparmorProfile);
-  if (apparmor?.profileType === ProfileType.Localhost) {
-    throw unimplemented(`${FIELD}.apparmor: the profile "${apparmor.localhostRef ?? ''}" cannot be applied yet`);
-  }
-  const runtimeDefault = apparmor && (apparmor.profileType ?? 0) === ProfileType.RuntimeDefault;
-  if (runtimeDefault && hasAppArmor()) throw unimplemented(`${FIELD}.apparmor: RuntimeDefault is not served yet`);
-  if (given.selinuxOptions && existsSync('/sys/fs/selinux/enforce'))
-    throw unimplemented(`${FIELD}.selinux_options is not served yet`);
-}
-
-/** The deprecated form of a profile: `unconfined`, `runtime/default` or `localhost/<name>`. */
-function oldProfile(text: string | null | undefined): runtime.v1.ISecurityProfile | undefined {
-  if (!text) return undefined;
-  if (text === 'unconfined') return { profileType: ProfileType.Unconfined };
-  if (text === 'runtime/default') return { profileType: ProfileType.RuntimeDefault };
-  return { profileType: ProfileType.Localhost, localhostRef: text.replace(/^localhost\//, '') };
-}
-
 /** A pod's own user namespace is mode POD; NODE, or no option, is the node's. */
 export function refuseUserNamespace(options: runtime.v1.IUserNamespace | null | undefined): void {
   if (options && options.mode !== NamespaceMode.NODE)
     throw unimplemented('namespace_options.userns_options: only NODE is served yet');
-}
-
-function hasAppArmor(): boolean {
-  try {
-    return readFileSync('/sys/module/apparmor/parameters/enabled', 'latin1').startsWith('Y');
-  } catch {
-    return false;
-  }
 }
