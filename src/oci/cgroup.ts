@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 
 import { sleep } from '../base/abort.js';
 import { deadlineExceeded, errnoOf, invalidArgument } from '../base/errors.js';
-import { identify, signalProcess, type ProcessIdentity } from '../base/sys/process.js';
+import { readProcess, signalProcess, type ProcessRow } from '../base/sys/process.js';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
 
@@ -100,7 +100,7 @@ export async function killCgroup(dir: string): Promise<void> {
     const processes = await processesIn(dir);
     if (processes.length === 0) return;
     if (Date.now() > end) throw deadlineExceeded(`processes in the cgroup ${dir} do not end after SIGKILL`);
-    if (!killed) for (const process of processes) signalProcess(process, 'SIGKILL');
+    if (!killed) for (const { process } of processes) signalProcess(process, 'SIGKILL');
     await sleep(LOOK_AGAIN_MS);
   }
 }
@@ -116,12 +116,12 @@ async function killAtOnce(dir: string): Promise<boolean> {
 }
 
 /** The living of a cgroup and below; pid 0 stands for processes of a pid namespace that is not ours to see. */
-async function processesIn(dir: string): Promise<ProcessIdentity[]> {
+export async function processesIn(dir: string): Promise<ProcessRow[]> {
   const text = await readFile(join(dir, 'cgroup.procs'), 'utf8').catch(() => '');
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
   const below = await Promise.all(entries.filter((e) => e.isDirectory()).map((e) => processesIn(join(dir, e.name))));
   const own = text.split('\n').filter(Boolean).map(Number);
-  return [...own.flatMap((pid) => identify(pid) ?? []), ...below.flat()];
+  return [...own.flatMap((pid) => readProcess(pid) ?? []), ...below.flat()];
 }
 
 function ignoreGone(error: unknown): void {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rmdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 
 import { errnoOf, failedPrecondition } from '../base/errors.js';
-import { CGROUP_MOUNT, isCgroupV2, killCgroup } from './cgroup.js';
+import type { ProcessRow } from '../base/sys/process.js';
+import { CGROUP_MOUNT, isCgroupV2, killCgroup, processesIn } from './cgroup.js';
 
 /**
  * A cgroup below a container's, for one command that is executed there. It is what tells the command's descendants from
@@ -30,7 +31,12 @@ export class ExecCgroup {
       if (errnoOf(error) !== 'ENOENT') throw error;
       throw failedPrecondition(`the cgroup ${containerDir} is gone with its container`, error);
     }
+    inUse.add(dir);
     return new ExecCgroup(dir, isCgroupV2() ? name : `${controllerOf(containerDir)}:${name}`);
+  }
+
+  processes(): Promise<ProcessRow[]> {
+    return processesIn(this.#dir);
   }
 
   /** Kills whatever is in it and waits for the end. */
@@ -38,12 +44,26 @@ export class ExecCgroup {
     return killCgroup(this.#dir);
   }
 
-  /** Removes it, unless the command has left something running: then it goes with the container's. */
+  /**
+   * Removes it, unless the command has left something running: then it goes after a later command, or with the
+   * container's. So do those of commands before.
+   */
   async remove(): Promise<void> {
-    await rmdir(this.#dir).catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'EBUSY') throw error;
-    });
+    inUse.delete(this.#dir);
+    const siblings = await readdir(dirname(this.#dir)).catch(() => []);
+    const left = siblings.filter((name) => NAME.test(name)).map((name) => join(dirname(this.#dir), name));
+    await Promise.all(left.filter((dir) => !inUse.has(dir)).map(removeIfEmpty));
   }
+}
+
+const NAME = /^exec-[0-9a-f]{16}$/;
+/** Empty, perhaps, since the runtime is about to enter. */
+const inUse = new Set<string>();
+
+async function removeIfEmpty(dir: string): Promise<void> {
+  await rmdir(dir).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'EBUSY') throw error;
+  });
 }
 
 /** The runtime's name for a hierarchy of v1: one of its controllers, or `name=systemd` for the one without any. */

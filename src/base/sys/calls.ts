@@ -262,6 +262,29 @@ function inOwnNetns(fn: () => void): void {
 }
 
 /**
+ * Runs `fn` in the network namespace at `netns`; for calls that cannot wait, on any thread. A thread that could not go back
+ * would serve the node from a pod's network: then the process ends at once.
+ */
+export function inNetns<T>(netns: string, fn: () => T): T {
+  const home = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    const pod = openSync(netns, 'r');
+    try {
+      check(libcSetns(pod, CLONE_NEWNET) as number, 'setns', netns);
+      try {
+        return fn();
+      } finally {
+        if ((libcSetns(home, CLONE_NEWNET) as number) !== 0) process.abort();
+      }
+    } finally {
+      closeSync(pod);
+    }
+  } finally {
+    closeSync(home);
+  }
+}
+
+/**
  * Reads a regular file below `root`, resolving symbolic links as if `root` were `/`, so that a hostile image cannot
  * point outside. Undefined if there is none. At most `limit` bytes are read.
  */

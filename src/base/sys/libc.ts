@@ -25,7 +25,11 @@ export const libcUmount2 = libc.func('umount2', 'int', ['str', 'int']);
 export const libcUnshare = libc.func('unshare', 'int', ['int']);
 export const libcSetns = libc.func('setns', 'int', ['int', 'int']);
 export const libcSocket = libc.func('socket', 'int', ['int', 'int', 'int']);
+export const libcConnect = libc.func('connect', 'int', ['int', 'void *', 'uint']);
+export const libcPipe2 = libc.func('pipe2', 'int', ['void *', 'int']);
 export const libcIoctl = libc.func('ioctl', 'int', ['int', 'ulong', 'void *']);
+/** For those whose argument is a number. */
+export const libcIoctlNumber = libc.func('ioctl', 'int', ['int', 'ulong', 'long']);
 /* Paths as bytes, which names on disk are: see cPath. */
 export const libcMknod = libc.func('mknod', 'int', ['void *', 'uint', 'ulong']);
 export const libcLsetxattr = libc.func('lsetxattr', 'int', ['void *', 'void *', 'void *', 'size_t', 'int']);

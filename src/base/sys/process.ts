@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createServer, Socket } from 'node:net';
 
 import { abortable, deadlineSignal } from '../abort.js';
 import { errnoOf } from '../errors.js';
 import { pidfdOpenSync, pidfdSignalSync } from './calls.js';
+import { openDescriptor } from './descriptor.js';
 import { raw } from './libc.js';
 
 /**
@@ -116,9 +116,7 @@ export interface ExitWatch {
 export function watchExit(process: ProcessIdentity): ExitWatch {
   const fd = openPidfd(process);
   if (fd === undefined) return { ended: Promise.resolve(), close: () => undefined };
-  const handle = new (pipeConstructor())(0);
-  handle.open(fd);
-  const socket = new Socket({ handle, readable: true, writable: false } as ConstructorParameters<typeof Socket>[0]);
+  const socket = openDescriptor(fd, { readable: true, writable: false });
   socket.unref();
   let given = false;
   const ended = new Promise<void>((resolve) => {
@@ -131,17 +129,4 @@ export function watchExit(process: ProcessIdentity): ExitWatch {
     socket.destroy();
   };
   return { ended, close };
-}
-
-type PipeConstructor = new (type: number) => { open(fd: number): void };
-let pipe: PipeConstructor | undefined;
-
-/** Node's own class of pipe handles, reached through a server that listens for an instant. */
-function pipeConstructor(): PipeConstructor {
-  if (pipe !== undefined) return pipe;
-  const server = createServer().listen(`\0gantry-pipe-${process.pid}-${Date.now()}`);
-  const { _handle: handle } = server as unknown as { _handle: { constructor: PipeConstructor } };
-  pipe = handle.constructor;
-  server.close();
-  return pipe;
 }

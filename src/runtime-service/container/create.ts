@@ -112,7 +112,8 @@ async function createProcesses(
   const { stdin, stdinOnce, tty } = record.config;
   const runtime = context.runtimes.get(record.handler);
   undo.push('runtime', () => runtime.delete(id));
-  const io = { logPath, terminal: tty, stdin, leaveStdinOpen: stdin && !stdinOnce };
+  // Nothing ends the input of a terminal (CRI stdin_once), as with the peers.
+  const io = { logPath, terminal: tty, stdin, leaveStdinOpen: stdin && (tty || !stdinOnce) };
   const monitored = await context.monitor.create(
     { id, name, bundle, persistDir: context.store.dirOf(id), ...io },
     runtime,

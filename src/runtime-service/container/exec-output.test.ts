@@ -1,18 +1,26 @@
-import { PassThrough } from 'node:stream';
-
 import { describe, expect, it } from '@jest/globals';
 
 import { runtime } from '../../../api/cri/generated/api.cjs';
+import type { OutputTaker } from './command-output.js';
 import { MAX_EXEC_OUTPUT, ExecOutput } from './exec-output.js';
 
 const LIMIT = 10;
 
+class Source {
+  take: OutputTaker = () => false;
+
+  forward(take: OutputTaker): void {
+    this.take = take;
+  }
+}
+
 /** What is kept of two texts. */
 function kept(stdout: string, stderr: string): [string, string] {
   const output = new ExecOutput(LIMIT);
-  const streams = [new PassThrough(), new PassThrough()] as const;
-  output.collect(...streams);
-  for (const [index, text] of [stdout, stderr].entries()) streams[index]?.emit('data', Buffer.from(text));
+  const [out, err] = [new Source(), new Source()];
+  output.collect({ stdout: out, stderr: err });
+  out.take(Buffer.from(stdout));
+  err.take(Buffer.from(stderr));
   const result = output.result();
   return [result.stdout.toString(), result.stderr.toString()];
 }
@@ -42,9 +50,9 @@ describe('the output of a command', () => {
 
   it('fits into one answer to a client, however long', () => {
     const output = new ExecOutput();
-    const streams = [new PassThrough(), new PassThrough()] as const;
-    output.collect(...streams);
-    for (const stream of streams) stream.emit('data', Buffer.alloc(MAX_EXEC_OUTPUT + 1, 'x'));
+    const [stdout, stderr] = [new Source(), new Source()];
+    output.collect({ stdout, stderr });
+    for (const stream of [stdout, stderr]) stream.take(Buffer.alloc(MAX_EXEC_OUTPUT + 1, 'x'));
     const answer = { ...output.result(), exitCode: -1 };
     expect(runtime.v1.ExecSyncResponse.encode(answer).finish().length).toBeLessThanOrEqual(16 * 1024 * 1024);
   });

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
-
 import { BoundedBuffer } from '../../base/bounded-buffer.js';
+import type { CommandOutput } from './command-output.js';
 
 /** Clients take answers of up to 16 MiB; the difference is for the notices and the other fields. */
 export const MAX_EXEC_OUTPUT = 16 * 1024 * 1024 - 1024;
+
+type Source = Pick<CommandOutput, 'forward'>;
 
 /**
  * The output of a command, kept as far as one answer holds it. Where both streams are longer, each has a half; what one
@@ -21,9 +22,13 @@ export class ExecOutput {
   }
 
   /** Reads both streams from now on. */
-  collect(stdout: Readable | null, stderr: Readable | null): void {
-    stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
-    stderr?.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
+  collect({ stdout, stderr }: { readonly stdout: Source; readonly stderr: Source }): void {
+    const into = (buffer: BoundedBuffer) => (chunk: Buffer) => {
+      buffer.push(chunk);
+      return true;
+    };
+    stdout.forward(into(this.#stdout));
+    stderr.forward(into(this.#stderr));
   }
 
   /** What was read until now. */
