@@ -57,7 +57,7 @@ describe('loadConfig', () => {
       pinned: [],
       registriesConf: '/etc/containers/registries.conf',
       signaturePolicy: '/etc/containers/policy.json',
-      authFile: '',
+      authFiles: ['/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
       maxParallelLayers: 3,
       maxLayerSize: 262_144,
       maxLayerEntries: 4_000_000,
@@ -74,7 +74,7 @@ describe('loadConfig', () => {
     const text = `${programs}root: /data//gantry/\nstate: /run/x\nlisten: unix:///run/x/s.sock
 cgroup_driver: cgroupfs
 network: { bin_dirs: [ /a, "/b" ], timeout: 5 }
-image: { pause_image: "registry.example/pause:3.9", auth_file: ${dir}/plain, pinned: [busybox, "r.test/*"] }
+image: { pause_image: "registry.example/pause:3.9", auth_files: ['${dir}/plain'], pinned: [busybox, "r.test/*"] }
 streaming: { address: "::1", port: 10010 }
 log: { level: debug, format: json }\n`;
     await write('gantry.yaml', text);
@@ -86,7 +86,7 @@ log: { level: debug, format: json }\n`;
       network: { binDirs: ['/a', '/b'], timeout: 5 },
       image: {
         pauseImage: 'registry.example/pause:3.9',
-        authFile: join(dir, 'plain'),
+        authFiles: [join(dir, 'plain')],
         pinned: ['busybox', 'r.test/*'],
       },
       streaming: { address: '::1', port: 10010 },
@@ -120,11 +120,11 @@ log: { level: debug, format: json }\n`;
 
   it('tells all problems of all files at once, in reading order', async () => {
     await write('conf.d/10.yaml', 'log: { level: loud }\n');
-    const text = `streaming: { port: 70000 }\nroott: /x\n${programs}image:\n  auth_file: /does/not/exist\n`;
+    const text = `streaming: { port: 70000 }\nroott: /x\n${programs}image:\n  registries_conf: /does/not/exist\n`;
     expect(await problemsOf(text)).toEqual([
       'DIR/gantry.yaml:1: streaming.port: expected a whole number from 0 to 65535, got 70000',
       'DIR/gantry.yaml:2: roott: unknown key, did you mean root?',
-      'DIR/gantry.yaml:8: image.auth_file: /does/not/exist does not exist',
+      'DIR/gantry.yaml:8: image.registries_conf: /does/not/exist does not exist',
       'DIR/conf.d/10.yaml:1: log.level: expected one of trace, debug, info, warn, error, got "loud"',
     ]);
   });

@@ -171,13 +171,11 @@ export const OPTIONS = [
       'Which images may be stored, and by whom they must be signed, in the format of containers-policy.json(5). Read if it exists; where it is set here it must exist. Empty: none.',
   },
   {
-    key: 'image.auth_file',
-    type: 'path',
-    optional: true,
-    default: '',
-    exists: 'file-if-set',
+    key: 'image.auth_files',
+    type: 'paths',
+    default: ['/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
     description:
-      'Credentials for registries in the format of containers-auth.json(5), for pulls that bring none. Empty: none.',
+      "Credentials for registries in the format of containers-auth.json(5), for pulls that bring none: the first file that has some for the image counts, and before them that which REGISTRY_AUTH_FILE names in the daemon's environment. Those that do not exist have none.",
   },
   {
     key: 'image.pinned',

@@ -2,6 +2,7 @@ import type { UndoRetries } from '../base/undo.js';
 import type { CniManager } from '../cni/manager.js';
 import type { Config } from '../config/config.js';
 import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
+import type { ImageService } from '../image-service/image-service.js';
 import { isCgroupV2 } from '../oci/cgroup.js';
 import { ownCapabilities } from '../oci/spec/capabilities.js';
 import type { Runtimes } from '../oci/runtimes.js';
@@ -15,10 +16,11 @@ export function nodeStatus(parts: {
   config: Config;
   cni: CniManager;
   retries: UndoRetries;
+  images: Pick<ImageService, 'serversInTrouble'>;
   runtimes: Runtimes;
   confiners: Confiners;
 }): NodeStatus {
-  const { config, cni, retries, runtimes, confiners } = parts;
+  const { config, cni, retries, runtimes, confiners, images } = parts;
   const cgroupDriver = detectCgroupDriver(config.cgroupDriver);
   return {
     version: readVersion(),
@@ -36,6 +38,7 @@ export function nodeStatus(parts: {
         apparmor: confiners.apparmor.describe(),
       },
       undoWaiting: retries.waiting,
+      registriesInTrouble: images.serversInTrouble(),
     }),
   };
 }

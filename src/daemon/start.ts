@@ -12,7 +12,7 @@ import { EventHub } from '../runtime-service/events/event-hub.js';
 import { createRuntimeHandlers } from '../runtime-service/handlers/index.js';
 import { openStats } from '../runtime-service/stats/open-stats.js';
 import { startServer } from '../server/server.js';
-import { adminHandlers } from './admin.js';
+import { adminHandlers, adminStreams } from './admin.js';
 import { nodeStatus } from './node-status.js';
 import { openPods } from './pods.js';
 import { recover } from './recover.js';
@@ -41,12 +41,21 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     events,
     stats,
     node: nodeStatus({
-      ...{ config, cni, retries: pods.retries },
+      ...{ config, cni, images, retries: pods.retries },
       ...{ runtimes: pods.sandboxes.runtimes, confiners: pods.containers.confiners },
     }),
   };
-  const handlers = { ...createRuntimeHandlers(context), ...createImageHandlers(images) };
-  const server = await startServer({ listen: config.listen, handlers, admin: adminHandlers(images), logger });
+  const handlers = {
+    ...createRuntimeHandlers(context),
+    ...createImageHandlers(images, [...config.runtime.handlers.keys()]),
+  };
+  const server = await startServer({
+    listen: config.listen,
+    handlers,
+    admin: adminHandlers(images),
+    adminStreams: adminStreams(images),
+    logger,
+  });
   await recover({ pods, cni, logger });
   await images.sweep();
   server.setReady();
@@ -77,13 +86,18 @@ function openImages({ root, image }: Config, logger: Logger): Promise<ImageServi
     certsDirs: image.certsDirs,
     ...(image.registriesConf === '' ? {} : { registriesConf: image.registriesConf }),
     ...(image.signaturePolicy === '' ? {} : { signaturePolicy: image.signaturePolicy }),
-    ...(image.authFile === '' ? {} : { authFile: image.authFile }),
+    authFiles: [...authFileOf(process.env), ...image.authFiles],
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,
     limits: { maxBytes: image.maxLayerSize * 2 ** 20, maxEntries: image.maxLayerEntries },
     pinned: [...image.pinned, ...(image.pauseImage === '' ? [] : [image.pauseImage])],
     logger,
   });
+}
+
+/** Where containers' tools are told to look (containers-auth.json(5)). */
+function authFileOf({ REGISTRY_AUTH_FILE: path = '' }: NodeJS.ProcessEnv): string[] {
+  return path.startsWith('/') ? [path] : [];
 }
 
 function openCni({ root, network }: Config, logger: Logger): Promise<CniManager> {

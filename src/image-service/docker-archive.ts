@@ -63,7 +63,7 @@ async function readImage(directory: string, entry: Entry, what: string): Promise
     files.set(layer.digest, path);
     layers.push(layer);
   }
-  return { manifest: { kind: 'manifest', config, layers }, configJson, tags: entry.tags, files };
+  return { manifest: { kind: 'manifest', config, layers, annotations: {} }, configJson, tags: entry.tags, files };
 }
 
 function describe(mediaType: string, digest: string, size: number): Descriptor {

@@ -177,7 +177,7 @@ describe('credentials', () => {
     expect((await house.service.pull('raw.test/x', { auth: { registryToken: 'raw' } })).id).toBe(hello.id);
     const authFile = join(house.root, 'auth.json');
     writeFileSync(authFile, JSON.stringify({ auths: { 'raw.test': { registrytoken: 'raw' } } }));
-    await house.open({ authFile });
+    await house.open({ authFiles: [authFile] });
     expect((await house.service.pull('raw.test/y')).id).toBe(hello.id);
   });
 });

@@ -1,15 +1,17 @@
 import { describeError } from '../base/errors.js';
-import { readAuthFile } from './registry/auth-file.js';
 import type { Breaker } from './registry/breaker.js';
+import { credentialChain } from './registry/credential-chain.js';
 import { credentialsFor, type CredentialSources } from './registry/credentials-for.js';
 import type { Endpoint } from './registry/endpoint.js';
+import type { HttpPool } from './registry/http.js';
 import { formatReference, type Reference } from './registry/reference.js';
 import type { Registries } from './registry/registries.js';
 
 export interface ExplainContext {
   readonly registries: Registries;
   readonly patience: { readonly breaker: Breaker };
-  readonly authFile?: string | undefined;
+  readonly authFiles: readonly string[];
+  readonly http: Pick<HttpPool, 'proxyFor'>;
 }
 
 /** A name that an image may stand for, and the servers that would be asked for it, in order. */
@@ -28,6 +30,8 @@ export interface ExplainedServer {
   readonly tls: 'verified' | 'not verified' | 'none';
   /** The file that names the server. */
   readonly why: string;
+  /** The proxy that it is asked through, if any. */
+  readonly proxy?: string;
   /** Where the credentials for it come from, if it asks for some. */
   readonly credentials: string;
   /** Why it is asked after the others for now. */
@@ -43,10 +47,11 @@ export async function explainImage(context: ExplainContext, image: string): Prom
 async function explain(context: ExplainContext, reference: Reference): Promise<Explanation> {
   const name = formatReference(reference);
   try {
-    const authFile = context.authFile === undefined ? undefined : await readAuthFile(context.authFile);
+    const helpers = await context.registries.credentialHelpers();
+    const store = await credentialChain({ authFiles: context.authFiles, helpers });
     const endpoints = await context.registries.endpointsFor(reference);
     const sessions = context.patience.breaker.inOrder(endpoints.map((endpoint) => ({ endpoint })));
-    const servers = sessions.map(({ endpoint }) => explainServer(context, endpoint, { reference, authFile }));
+    const servers = sessions.map(({ endpoint }) => explainServer(context, endpoint, { reference, store }));
     return { reference: name, servers: await Promise.all(servers) };
   } catch (error) {
     return { reference: name, servers: [], error: describeError(error) };
@@ -54,18 +59,20 @@ async function explain(context: ExplainContext, reference: Reference): Promise<E
 }
 
 async function explainServer(
-  { patience }: ExplainContext,
+  { patience, http }: ExplainContext,
   endpoint: Endpoint,
   sources: CredentialSources,
 ): Promise<ExplainedServer> {
   const { base, role, resolve, pull, why } = endpoint;
   const trouble = patience.breaker.trouble(base);
+  const proxy = http.proxyFor(base);
   return {
     url: `${base}/${endpoint.path ?? sources.reference.repository}`,
     role,
     capabilities: [...(resolve ? (['resolve'] as const) : []), ...(pull ? (['pull'] as const) : [])],
     tls: tlsOf(endpoint),
     why,
+    ...(proxy === undefined ? {} : { proxy }),
     credentials: await credentialsFor(endpoint, sources).then(({ from }) => from, describeError),
     ...(trouble === undefined ? {} : { trouble: `${trouble.why} (for ${Math.ceil(trouble.forMs / 1000)} s more)` }),
   };

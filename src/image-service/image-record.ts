@@ -1,7 +1,7 @@
 import { dataLoss } from '../base/errors.js';
 import { isDigest } from './registry/digest.js';
 import { parseImageConfig } from './registry/image-config.js';
-import { stringsOf } from './registry/json.js';
+import { stringsOf, textsOf } from './registry/json.js';
 import type { ImageRecord } from './types.js';
 
 /** Checks what an image's record file holds; what follows from the configuration is read from it anew. @throws data-loss */
@@ -24,6 +24,7 @@ export function parseImageRecord(value: Record<string, unknown>): ImageRecord {
     repoTags: repoTags ?? [],
     repoDigests: repoDigests ?? [],
     chain: chain ?? [],
+    annotations: textsOf(value['annotations']),
   };
 }
 

@@ -6,6 +6,7 @@ import { hasCode, notFound } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { explainImage, type Explanation } from './explain.js';
+import { exportImages, type ExportedImage, type ExportOptions, type ExportResult } from './export-images.js';
 import { Flights } from './flights.js';
 import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
@@ -14,12 +15,14 @@ import { mountLayers, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/tar-reader.js';
 import { UnpackPool } from './layers/unpack-pool.js';
 import { Pinned } from './pinned.js';
+import { Progress } from './progress.js';
 import { pullImage, type PullContext, type PullOptions } from './pull.js';
-import { Breaker } from './registry/breaker.js';
+import { Breaker, type ServerTrouble } from './registry/breaker.js';
 import { DEFAULT_RETRY, type RetryPolicy } from './registry/first-of.js';
 import { HttpPool } from './registry/http.js';
 import { PartialBlobs } from './registry/partial-blobs.js';
 import { Proxies } from './registry/proxies.js';
+import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
@@ -37,7 +40,7 @@ export interface ImageServiceOptions {
   /** The path of containers' policy.json, which need not exist. */
   readonly signaturePolicy?: string;
   /** Credentials for registries, in the form of Docker's config.json. */
-  readonly authFile?: string;
+  readonly authFiles?: readonly string[];
   readonly maxParallelLayers: number;
   /** How long a registry may be silent. */
   readonly stallTimeoutMs: number;
@@ -103,8 +106,8 @@ export class ImageService implements ImageRootfs {
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
     const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
-    const content = { images, layers, pool, partials, trust, tokens: new TokenCache() };
-    const context = { ...content, http, flights, registries, patience, authFile: options.authFile, logger };
+    const content = { images, layers, pool, partials, trust, progress: new Progress(), tokens: new TokenCache() };
+    const context = { ...content, http, flights, registries, patience, authFiles: options.authFiles ?? [], logger };
     return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger) });
   }
 
@@ -141,6 +144,22 @@ export class ImageService implements ImageRootfs {
     return pullImage(this.#parts.context, image, options);
   }
 
+  /** How far fetches are that told their keys by `onFetch`. */
+  get progress(): Progress {
+    return this.#parts.context.progress;
+  }
+
+  /** See {@link exportImages}. An image asked for by a name goes by that, by its id by all its names. */
+  export(names: readonly string[], options: ExportOptions): AsyncGenerator<Uint8Array, ExportResult[]> {
+    const images = names.map((name): ExportedImage => {
+      const image = this.resolve(name);
+      const asked = this.#parts.context.registries.localNames(name).map(completeName);
+      const own = image.repoTags.filter((tag) => asked.includes(tag));
+      return { image, names: own.length > 0 ? own : image.repoTags };
+    });
+    return exportImages(this.#parts.context, images, options);
+  }
+
   /** See {@link importLayout}. */
   importLayout(path: string, options?: ImportOptions): Promise<ImageRecord[]> {
     return importLayout(this.#parts.context, path, options);
@@ -164,6 +183,11 @@ export class ImageService implements ImageRootfs {
     for (const { id } of unused) await images.unlist(id);
     await this.#collect();
     return unused;
+  }
+
+  /** The registry servers that are asked last for now, and why. */
+  serversInTrouble(): ServerTrouble[] {
+    return this.#parts.context.patience.breaker.all();
   }
 
   /** See {@link explainImage}. */
@@ -226,5 +250,14 @@ export class ImageService implements ImageRootfs {
     await http.close();
     await layers.settle();
     await pool.close();
+  }
+}
+
+/** The complete reference; an id is none. */
+function completeName(text: string): string {
+  try {
+    return formatReference(parseReference(text));
+  } catch {
+    return text;
   }
 }

@@ -19,6 +19,7 @@ export interface ImageContent {
   readonly config: ImageConfig;
   readonly configJson: string;
   readonly chain: readonly string[];
+  readonly annotations: Readonly<Record<string, string>>;
   readonly size: number;
 }
 

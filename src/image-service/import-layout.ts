@@ -8,6 +8,7 @@ import { installImage, type InstallOptions } from './install-image.js';
 import type { LayerStore } from './layers/layer-store.js';
 import type { UnpackPool } from './layers/unpack-pool.js';
 import { readBlob, readBlobText, readDocument, fileChunks } from './layout-files.js';
+import type { Progress } from './progress.js';
 import { digestOf } from './registry/digest.js';
 import { stringOf } from './registry/json.js';
 import { parseManifest, type Index, type IndexEntry, type Manifest } from './registry/manifest.js';
@@ -23,12 +24,15 @@ export interface ImportContext {
   readonly layers: LayerStore;
   readonly pool: UnpackPool;
   readonly trust: SignaturePolicy;
+  readonly progress: Progress;
 }
 
 export interface ImportOptions {
   /** Name for the image, for a layout that holds one image and names it not, or not so. */
   readonly name?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called with what the progress of each image is asked for by, when its fetch begins. */
+  readonly onFetch?: ((key: string) => void) | undefined;
 }
 
 const MAX_NESTING = 4;
@@ -178,15 +182,17 @@ async function importImage(
 }
 
 async function install(
-  { layers, images }: ImportContext,
+  { layers, images, progress }: ImportContext,
   layout: Layout,
   image: { content: Pick<InstallOptions, 'manifest' | 'configJson' | 'fetchLayer'>; names: ImageNames },
 ): Promise<ImageRecord> {
   const owner = `import:${counter++}`;
   const signal = layout.signal ?? new AbortController().signal;
   const what = `${layout.what}: image ${digestOf(image.content.configJson)}`;
+  layout.onFetch?.(owner);
   try {
-    return await images.add(await installImage({ ...image.content, layers, what, owner, signal }), image.names);
+    const options = { ...image.content, layers, progress, progressKey: owner, what, owner, signal };
+    return await images.add(await installImage(options), image.names);
   } finally {
     layers.release(owner);
   }

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { dataLoss } from '../base/errors.js';
 import type { ImageContent } from './image-store.js';
 import type { LayerRequest, LayerStore } from './layers/layer-store.js';
+import type { Progress } from './progress.js';
 import { chainIds } from './registry/digest.js';
 import { parseImageConfig } from './registry/image-config.js';
 import type { Descriptor, Manifest } from './registry/manifest.js';
@@ -17,6 +18,9 @@ export interface InstallOptions {
     layer: Descriptor,
     ...args: Parameters<LayerRequest['fetch']>
   ) => ReturnType<LayerRequest['fetch']>;
+  readonly progress: Progress;
+  /** What the image's progress is asked for by. */
+  readonly progressKey: string;
   /** Names the image in errors. */
   readonly what: string;
   /** Who keeps the layers until the image's record does. */
@@ -33,18 +37,34 @@ export async function installImage(options: InstallOptions): Promise<ImageConten
     throw dataLoss(`${what} has ${manifest.layers.length} layers, but its configuration lists ${diffIds.length}`);
   const chain = chainIds(diffIds);
   layers.retain(owner, chain);
-  await unpackAll(options, { chain, diffIds });
+  await unpackTold(options, { chain, diffIds });
   await layers.commit(chain);
   const size = chain.reduce((sum, chainId) => sum + layers.record(chainId).size, 0);
-  return { id, config, configJson, chain, size };
+  return { id, config, configJson, chain, size, annotations: manifest.annotations };
+}
+
+interface Ids {
+  readonly chain: readonly string[];
+  readonly diffIds: readonly string[];
+}
+
+async function unpackTold(options: InstallOptions, ids: Ids): Promise<void> {
+  const { layers, manifest, progress, progressKey } = options;
+  const rows = manifest.layers.map(({ digest, size }, index) => {
+    const isThere = (): boolean => layers.has(ids.chain[index] ?? '');
+    return { digest, size, isThere };
+  });
+  progress.begin(progressKey, rows);
+  try {
+    await unpackAll(options, ids);
+  } finally {
+    progress.end(progressKey);
+  }
 }
 
 /** All layers side by side, as far as there are slots; the first failure stops the others, which are waited for. */
-async function unpackAll(
-  options: InstallOptions,
-  ids: { chain: readonly string[]; diffIds: readonly string[] },
-): Promise<void> {
-  const { layers, manifest, fetchLayer } = options;
+async function unpackAll(options: InstallOptions, ids: Ids): Promise<void> {
+  const { layers, manifest, fetchLayer, progress } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   // As many layers listen as there are; that is no leak.
@@ -53,7 +73,8 @@ async function unpackAll(
     layers.ensure({
       chain: ids.chain.slice(0, index + 1),
       expected: { digest: layer.digest, size: layer.size, diffId: ids.diffIds[index] ?? '' },
-      fetch: (unpack, flightSignal) => fetchLayer(layer, unpack, flightSignal),
+      fetch: (unpack, flightSignal) =>
+        fetchLayer(layer, (source) => unpack(progress.counted(layer.digest, source)), flightSignal),
       signal,
     }),
   );

@@ -5,8 +5,9 @@ import type { Flights } from './flights.js';
 import type { ImageContent, ImageNames, ImageStore } from './image-store.js';
 import { installImage } from './install-image.js';
 import type { LayerStore, Unpacked } from './layers/layer-store.js';
-import { readAuthFile } from './registry/auth-file.js';
+import type { Progress } from './progress.js';
 import { readLimited } from './registry/body.js';
+import { credentialChain } from './registry/credential-chain.js';
 import type { CredentialSources } from './registry/credentials-for.js';
 import type { AuthConfig } from './registry/credentials.js';
 import { digestOf } from './registry/digest.js';
@@ -37,13 +38,16 @@ export interface PullContext {
   readonly patience: Patience;
   readonly partials: PartialBlobs;
   readonly trust: SignaturePolicy;
-  readonly authFile?: string | undefined;
+  readonly progress: Progress;
+  readonly authFiles: readonly string[];
   readonly logger: Logger;
 }
 
 export interface PullOptions {
   readonly auth?: AuthConfig | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called with what the pull's progress is asked for by, when it is known what is to be fetched. */
+  readonly onFetch?: ((key: string) => void) | undefined;
 }
 
 /** One image's pull: whom to ask, and what for. */
@@ -97,6 +101,7 @@ async function pullReference(context: PullContext, reference: Reference, options
     },
   );
   const from = isSigned ? await trustedManifest(pull, top, { rule, signal: options.signal }) : top;
+  options.onFetch?.(top.digest);
   const tags = reference.digest === undefined ? [pull.what] : [];
   return nameContent(
     pull,
@@ -150,9 +155,9 @@ function shareFetch(pull: Pull, wanted: Wanted, signal: AbortSignal | undefined)
 }
 
 async function preparePull(context: PullContext, reference: Reference, options: PullOptions): Promise<Pull> {
-  const { authFile: path } = context;
-  const authFile = path === undefined ? undefined : await readAuthFile(path);
-  const sources: CredentialSources = { reference, auth: options.auth, authFile };
+  const helpers = await context.registries.credentialHelpers();
+  const store = await credentialChain({ authFiles: context.authFiles, helpers });
+  const sources: CredentialSources = { reference, auth: options.auth, store };
   const endpoints = await context.registries.endpointsFor(reference);
   const sessions = endpoints.map(
     (endpoint) => new RegistrySession(endpoint, { ...context, sources, signal: options.signal }),
@@ -181,7 +186,15 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
     const configJson = await fetchConfig(pull, manifest.config, signal);
     const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
       fetchBlob(layer, { ...pull, sessions: pullable(pull), use: unpack, signal: flight });
-    const content = await installImage({ ...pull, manifest, configJson, fetchLayer, owner, signal });
+    const content = await installImage({
+      ...pull,
+      progressKey: wanted.digest,
+      manifest,
+      configJson,
+      fetchLayer,
+      owner,
+      signal,
+    });
     await pull.images.add(content, { tags: [], digests: [`${pull.name}@${wanted.digest}`] });
     pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
     return content;

@@ -29,6 +29,8 @@ export interface ImageRecord {
   readonly configJson: string;
   /** Chain ids of the layers, base first. */
   readonly chain: readonly string[];
+  /** Of its manifest, as it was first pulled. */
+  readonly annotations: Readonly<Record<string, string>>;
   /** Bytes on disk of all its layers, shared or not. */
   readonly size: number;
   /** Nanoseconds since the epoch when a name was last given to it; the later record owns a tag. */

@@ -3,7 +3,7 @@ import { Server, type ServerOptions as GrpcOptions } from '@grpc/grpc-js';
 import { RPCS, type RpcName } from '../../api/cri/generated/services.js';
 import { unavailable, type GantryError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
-import { registerAdmin, type AdminHandlers } from './admin.js';
+import { registerAdmin, registerAdminStreams, type AdminHandlers, type AdminStreams } from './admin.js';
 import { Calls } from './calls.js';
 import { MAX_MESSAGE_BYTES } from './codec.js';
 import type { Handlers } from './handlers.js';
@@ -16,6 +16,7 @@ export interface ServerOptions {
   readonly handlers: Handlers;
   /** The daemon's own calls beside CRI's. */
   readonly admin?: AdminHandlers;
+  readonly adminStreams?: AdminStreams;
   readonly logger: Logger;
 }
 
@@ -51,8 +52,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let phase: Phase = 'recovering';
   const refusal = (rpc: RpcName): GantryError | undefined => refusalIn(phase, rpc);
   register(server, { handlers: options.handlers, logger: options.logger, calls, refusal });
-  const { admin = {}, logger } = options;
-  registerAdmin(server, admin, { logger, ready: () => refusal('Status') });
+  const { admin = {}, adminStreams = {}, logger } = options;
+  const whenReady = { logger, ready: () => refusal('Status') };
+  registerAdmin(server, admin, whenReady);
+  registerAdminStreams(server, adminStreams, whenReady);
   const address = await bindSocket(server, options.listen);
   return {
     address,

@@ -1,25 +1,45 @@
 import { execFile } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import { silentLogger } from '../../base/log.js';
 import { until } from '../../base/testing.js';
+import type { ImageServiceOptions } from '../../image-service/image-service.js';
 import { hello, PullHouse, serveImage } from '../../image-service/pull-fixture.js';
 import { startServer, type RunningServer } from '../../server/server.js';
-import { adminHandlers } from '../../daemon/admin.js';
+import { adminHandlers, adminStreams } from '../../daemon/admin.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+
+// Each command is a process, and some tests run ten.
+jest.setTimeout(120_000);
 
 let house: PullHouse;
 let server: RunningServer;
 
 beforeEach(async () => {
   house = await new PullHouse().open();
-  const listen = `${house.root}/gantry.sock`;
-  server = await startServer({ listen, handlers: {}, admin: adminHandlers(house.service), logger: silentLogger() });
-  server.setReady();
+  await serve();
 });
+
+/** Serves the house's images on its socket. */
+async function serve(): Promise<void> {
+  const listen = `${house.root}/gantry.sock`;
+  const admin = { admin: adminHandlers(house.service), adminStreams: adminStreams(house.service) };
+  server = await startServer({ listen, handlers: {}, ...admin, logger: silentLogger() });
+  server.setReady();
+}
+
+async function restart(options: Partial<ImageServiceOptions>): Promise<void> {
+  await server.drain(1000);
+  await house.open(options);
+  await serve();
+}
+
 afterEach(async () => {
   await server.drain(1000);
   await house.close();
@@ -88,6 +108,84 @@ describe('gantry image', () => {
   });
 });
 
+describe('progress', () => {
+  const short = hello.blobs[1]?.digest.slice(7, 19) ?? '';
+
+  it('is a line a layer on standard error, where that is no terminal', async () => {
+    await house.registry('example.test', serveImage(hello));
+    const { stdout, stderr } = await gantry(['image', 'pull', 'example.test/x:v1']);
+    expect(stdout).toBe(`example.test/x:v1 ${hello.id}\n`);
+    expect(stderr).toMatch(new RegExp(`^(?:${short}: (?:waiting|fetching|done), [\\d.]+ k?B\n)*$`));
+  });
+
+  it('is a bar a layer on a terminal', async () => {
+    await house.registry('example.test', slowly(serveImage(hello), `/blobs/${hello.blobs[1]?.digest ?? ''}`));
+    const command = `${process.execPath} ${MAIN} --address ${house.root}/gantry.sock image pull example.test/x:v1`;
+    const { stdout } = await promisify(execFile)('script', ['-qec', command, '/dev/null'], {
+      env: { ...process.env, TERM: 'xterm' },
+    });
+    expect(stdout).toContain(`${short} [`);
+    expect(stdout).toMatch(/100% \d+ B of \d+ B/);
+    expect(stdout).toContain(`example.test/x:v1 ${hello.id}`);
+  });
+
+  /** Holds one answer back for as long as the progress is told twice. */
+  function slowly(serve: RequestListener, path: string): RequestListener {
+    return (request, response) => {
+      if (request.url?.includes(path)) setTimeout(() => serve(request, response), 700);
+      else serve(request, response);
+    };
+  }
+});
+
+describe('gantry image export', () => {
+  beforeEach(async () => {
+    await house.registry('example.test', serveImage(hello));
+    await gantry(['image', 'pull', 'example.test/x:v1']);
+  });
+
+  it.each([
+    ['oci', 'oci-archive'],
+    ['docker', 'docker-archive'],
+  ])('writes a file in the format %s that skopeo reads', async (format, transport) => {
+    const file = `${house.root}/x.tar`;
+    const { code, stdout, stderr } = await gantry([
+      'image',
+      'export',
+      '--format',
+      format,
+      '-o',
+      file,
+      'example.test/x:v1',
+    ]);
+    expect([code, stdout]).toEqual([0, '']);
+    expect(stderr).toMatch(
+      /^example\.test\/x:v1: packed anew, the image is sha256:\w+ in the archive and sha256:\w+ here\n$/,
+    );
+    const inspected = await promisify(execFile)('skopeo', ['inspect', '--config', `${transport}:${file}`]);
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ config: { User: '7', Cmd: ['/bin/hello'] } });
+    const imported = await gantry(['image', 'import', file]);
+    expect(imported.stdout).toBe(`example.test/x:v1 ${/is (sha256:\w+)/.exec(stderr)?.[1] ?? ''}\n`);
+    expect((await gantry(['image', 'export', '-o', file, 'example.test/x:v1'])).stderr).toContain('EEXIST');
+  });
+
+  it('writes a directory, or to standard output', async () => {
+    const directory = `${house.root}/layout`;
+    await gantry(['image', 'export', '--directory', '-o', directory, hello.id]);
+    expect(readdirSync(directory).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+    expect((await gantry(['image', 'import', directory])).stdout).toContain('example.test/x:v1');
+    const command = `${process.execPath} ${MAIN} --address ${house.root}/gantry.sock image export example.test/x:v1 | tar -t`;
+    expect((await promisify(execFile)('sh', ['-c', command])).stdout.split('\n')).toContain('index.json');
+  });
+
+  it('says what is wrong', async () => {
+    const failed = async (...args: string[]): Promise<string> => (await gantry(['image', 'export', ...args])).stderr;
+    expect(await failed('example.test/none')).toContain('is not here');
+    expect(await failed('--format', 'zip', 'example.test/x:v1')).toContain('format "zip" is not known');
+    expect(await failed('--directory', 'example.test/x:v1')).toContain('--directory needs --output');
+  });
+});
+
 describe('gantry registry explain', () => {
   it('tells each server in order, why, and with which credentials', async () => {
     const bad = await house.serve((_request, response) => void response.writeHead(503).end());
@@ -112,6 +210,16 @@ describe('gantry registry explain', () => {
     expect(after).toMatchObject({
       servers: [{ role: 'upstream' }, { role: 'mirror', trouble: expect.stringMatching(/answered 503.*\d+ s more/) }],
     });
+  });
+
+  it('tells the proxy, and which file or helper has the credentials', async () => {
+    const authFile = `${house.root}/auth.json`;
+    writeFileSync(authFile, JSON.stringify({ auths: { 'r.test/team': { auth: 'bWU6c2VjcmV0' } } }));
+    await restart({ authFiles: [authFile], environment: { HTTPS_PROXY: 'http://me:secret@proxy.test:3128' } });
+    const { stdout } = await gantry(['registry', 'explain', 'r.test/team/x']);
+    expect(stdout).toContain('     through the proxy proxy.test:3128\n');
+    expect(stdout).toContain(`credentials: the entry r.test/team of ${authFile}\n`);
+    expect(stdout).not.toContain('secret');
   });
 
   it('tells what is wrong with the configuration', async () => {

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '../../base/log.js';
 import { imageOf, writeLayout } from '../../image-service/image-fixture.js';
 import { ImageService } from '../../image-service/image-service.js';
-import type { AdminHandlers } from '../../server/admin.js';
+import { adminStreams } from '../../daemon/admin.js';
 import { startServer, type RunningServer } from '../../server/server.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
@@ -30,13 +30,7 @@ beforeAll(async () => {
   };
   service = await ImageService.open({ ...options, logger: silentLogger() });
   const listen = join(scratch, 'gantry.sock');
-  const admin: AdminHandlers = {
-    ImportImage: async ({ path, name }) => {
-      const images = await service.importLayout(path as string, { name: name as string | undefined });
-      return { images };
-    },
-  };
-  server = await startServer({ listen, handlers: {}, admin, logger: silentLogger() });
+  server = await startServer({ listen, handlers: {}, adminStreams: adminStreams(service), logger: silentLogger() });
   server.setReady();
 });
 afterAll(async () => {

@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 
 import { invalidArgument } from '../../base/errors.js';
-import { askDaemon } from '../ask-daemon.js';
+import { askDaemon, askWatching } from '../ask-daemon.js';
+import { addExport } from './image-export.js';
 import { imageTable, namesAndId, sizeText, type ImageSummary } from './image-summary.js';
 
 interface Images {
@@ -24,9 +25,10 @@ export function imageCommand(): Command {
     .argument('<path>', 'directory, or a tar archive of it')
     .option('--name <reference>', 'name for the image, if the layout holds one')
     .action(async (path: string, options: { name?: string }, command: Command) => {
-      const answer = await askDaemon(command, 'ImportImage', { path: resolve(path), ...options });
+      const answer = await askWatching(command, 'WatchImport', { path: resolve(path), ...options });
       for (const imported of (answer as Images).images) print(namesAndId(imported));
     });
+  addExport(image);
   return image;
 }
 
@@ -42,7 +44,8 @@ function addPull(image: Command): void {
       if ((username === undefined) !== (passwordStdin === undefined))
         throw invalidArgument('--username and --password-stdin go together');
       const password = passwordStdin === undefined ? undefined : (await text(stdin)).replace(/\r?\n$/, '');
-      print(namesAndId((await askDaemon(command, 'PullImage', { image: name, username, password })) as ImageSummary));
+      const pulled = await askWatching(command, 'WatchPull', { image: name, username, password });
+      print(namesAndId(pulled as ImageSummary));
     });
 }
 

@@ -29,11 +29,12 @@ function explanationText({ reference, servers, error }: Explanation): string {
 }
 
 function serverText(server: ExplainedServer, index: number): string {
-  const { url, role, capabilities, tls, why, credentials, trouble } = server;
+  const { url, role, capabilities, tls, why, credentials, trouble, proxy } = server;
   return [
     `  ${index + 1}. ${url} (${role})`,
     `     because of ${why}`,
     `     asked for ${capabilities.length === 0 ? 'nothing' : capabilities.join(' and ')}, TLS ${tls}, credentials: ${credentials}`,
+    ...(proxy === undefined ? [] : [`     through the proxy ${proxy}`]),
     ...(trouble === undefined ? [] : [`     asked after the others: ${trouble}`]),
   ].join('\n');
 }

@@ -12,6 +12,7 @@ export function imageToCri(image: ImageRecord, pinned: boolean): runtime.v1.IIma
     // kubelet takes an image without a size for a broken one, and an image without layers has none.
     size: Long.fromNumber(Math.max(image.size, 1), true),
     pinned,
+    spec: { image: image.id, annotations: { ...image.annotations } },
     ...userToCri(image.config.user),
   };
 }

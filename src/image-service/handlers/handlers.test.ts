@@ -30,11 +30,15 @@ beforeAll(async () => {
   service = await ImageService.open({ ...options, pinned: ['example.test/uid:v1'], logger: silentLogger() });
   const images = Object.entries(users).map(([name, user]): [string, FixtureImage] => [
     `example.test/${name}:v1`,
-    imageOf({ layers: [[{ name }]], config: { User: user, Labels: { name } } }),
+    imageOf({
+      layers: [[{ name }]],
+      config: { User: user, Labels: { name } },
+      spoil: (manifest) => (manifest['annotations'] = { 'org.example/of': name, wrong: 7 }),
+    }),
   ]);
   writeLayout(join(scratch, 'layout'), Object.fromEntries(images));
   await service.importLayout(join(scratch, 'layout'));
-  handlers = createImageHandlers(service);
+  handlers = createImageHandlers(service, ['runc']);
 });
 afterAll(async () => {
   await service.close();
@@ -69,6 +73,7 @@ describe('ImageStatus', () => {
       repoTags: ['example.test/uid:v1'],
       repoDigests: record.repoDigests,
       pinned: true,
+      spec: { image: record.id, annotations: { 'org.example/of': 'uid' } },
     });
     expect(Number(image?.size)).toBe(record.size);
     expect(info).toEqual({});
@@ -124,6 +129,17 @@ describe('the other RPCs', () => {
       'invalid-argument',
       expect.stringContaining('"bad reference"'),
     ]);
+  });
+
+  it('PullImage refuses a runtime handler that is not there', async () => {
+    const pull = (runtimeHandler: string): Promise<unknown> => {
+      const request = v1.PullImageRequest.create({ image: { image: 'bad reference', runtimeHandler } });
+      return handlers.PullImage(request, call).catch((error: unknown) => (error as Error).message);
+    };
+    expect(await pull('kata')).toBe('image.runtime_handler "kata" is no handler of this node');
+    expect(await Promise.all(['runc', ''].map(pull))).toEqual(
+      Array(2).fill(expect.stringContaining('"bad reference"')),
+    );
   });
 
   it('ImageFsInfo counts what layers take', async () => {

@@ -10,12 +10,13 @@ import { removeImage } from './remove-image.js';
 import { streamImages } from './stream-images.js';
 
 /** The RPCs of CRI's ImageService. */
-export function createImageHandlers(service: ImageService) {
+export function createImageHandlers(service: ImageService, runtimeHandlers: readonly string[]) {
   return {
     ListImages: (request: runtime.v1.ListImagesRequest) => later(() => listImages(service, request)),
     StreamImages: (request: runtime.v1.StreamImagesRequest) => streamImages(service, request),
     ImageStatus: (request: runtime.v1.ImageStatusRequest) => later(() => imageStatus(service, request)),
-    PullImage: (request: runtime.v1.PullImageRequest, call: ImageCall) => pullImage(service, request, call),
+    PullImage: (request: runtime.v1.PullImageRequest, { signal }: ImageCall) =>
+      pullImage(service, request, { signal, runtimeHandlers }),
     RemoveImage: (request: runtime.v1.RemoveImageRequest) => removeImage(service, request),
     ImageFsInfo: () => later(() => imageFsInfo(service)),
   };

@@ -26,7 +26,7 @@ export const OPAQUE = `${OVERLAY}opaque`;
  * Attributes that an image may not bring: overlayfs's own, which could point a directory elsewhere, and SELinux
  * labels, which belong to the host's policy.
  */
-const isForeign = (name: string): boolean => name.startsWith(OVERLAY) || name === 'security.selinux';
+export const isForeign = (name: string): boolean => name.startsWith(OVERLAY) || name === 'security.selinux';
 
 /** Applies all attributes to a directory, or to a file that is not a link; owner first, since chown clears setuid. */
 export function applyAttributes(path: string, attributes: Attributes): void {

@@ -2,6 +2,7 @@ import { abortable } from '../../base/abort.js';
 import { ensureDirectory } from '../../base/files.js';
 import type { UnpackLimits } from './tar-reader.js';
 import { DEFAULT_LIMITS, type ExpectedLayer } from './unpack-job.js';
+import type { Packed, PackRequest } from './pack-layer.js';
 import { UnpackThread } from './unpack-thread.js';
 import type { DiskUse } from './untar.js';
 
@@ -38,6 +39,11 @@ export class UnpackPool {
   /** Removes a tree in a thread: a layer's many files would hold up all other file work of the process. */
   async remove(path: string): Promise<void> {
     await this.#with((thread) => thread.ask({ type: 'remove', path }, 'removed'));
+  }
+
+  /** Writes the archive of an unpacked layer. */
+  async pack(request: PackRequest): Promise<Packed> {
+    return this.#with(async (thread) => (await thread.ask({ type: 'pack', request }, 'packed')).packed);
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
 import { codeFor, describeError, internal, type ErrorCode } from '../../base/errors.js';
+import { packLayer, type Packed, type PackRequest } from './pack-layer.js';
 import { UnpackJob, type UnpackRequest } from './unpack-job.js';
 import type { DiskUse } from './untar.js';
 
@@ -12,13 +13,15 @@ export type ToWorker =
   | { readonly type: 'chunk'; readonly chunk: Uint8Array }
   | { readonly type: 'end' }
   | { readonly type: 'finish'; readonly lowers: readonly string[] }
-  | { readonly type: 'remove'; readonly path: string };
+  | { readonly type: 'remove'; readonly path: string }
+  | { readonly type: 'pack'; readonly request: PackRequest };
 
 export type FromWorker =
   | { readonly type: 'taken'; readonly bytes: number }
   | { readonly type: 'verified' }
   | { readonly type: 'finished'; readonly use: DiskUse }
   | { readonly type: 'removed' }
+  | { readonly type: 'packed'; readonly packed: Packed }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 let job: UnpackJob | undefined;
@@ -34,6 +37,7 @@ async function handle(message: ToWorker): Promise<FromWorker | undefined> {
   if (message.type === 'end') return end();
   if (message.type === 'finish') return { type: 'finished', use: current().finish(message.lowers) };
   if (message.type === 'remove') return remove(message.path);
+  if (message.type === 'pack') return { type: 'packed', packed: await packLayer(message.request) };
   return undefined;
 }
 

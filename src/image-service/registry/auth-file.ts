@@ -23,8 +23,11 @@ export interface FoundCredentials {
 export class AuthFile {
   readonly #content: AuthFileContent;
 
-  constructor(content: AuthFileContent) {
+  readonly #path: string;
+
+  constructor(content: AuthFileContent, path: string) {
     this.#content = content;
+    this.#path = path;
   }
 
   /**
@@ -43,7 +46,7 @@ export class AuthFile {
     for (let length = parts.length; length > 0; length--) {
       const key = parts.slice(0, length).join('/');
       const credentials = this.#content.entries.get(key);
-      if (credentials !== undefined) return { credentials, from: `the auth file's entry ${key}` };
+      if (credentials !== undefined) return { credentials, from: `the entry ${key} of ${this.#path}` };
     }
     return undefined;
   }
@@ -57,7 +60,7 @@ async function ask(helper: string, registry: string): Promise<FoundCredentials |
 /** @throws failed-precondition naming the file if it is malformed; a missing file has no credentials. */
 export async function readAuthFile(path: string): Promise<AuthFile> {
   const text = await readIfExists(path);
-  if (text === undefined) return new AuthFile({ entries: new Map(), helpers: new Map(), store: '' });
+  if (text === undefined) return new AuthFile({ entries: new Map(), helpers: new Map(), store: '' }, path);
   try {
     return parseAuthFile(text, path);
   } catch (error) {
@@ -75,7 +78,7 @@ export function parseAuthFile(text: string, path: string): AuthFile {
   const helpers = Object.entries(isObject(credHelpers) ? credHelpers : {}).map(
     ([key, helper]) => [registryOfAddress(key), stringOf(helper)] as const,
   );
-  return new AuthFile({ entries, helpers: new Map(helpers), store: stringOf(credsStore) });
+  return new AuthFile({ entries, helpers: new Map(helpers), store: stringOf(credsStore) }, path);
 }
 
 function readEntry(entry: JsonObject, key: string): Credentials | undefined {

@@ -27,5 +27,8 @@ describe('Breaker', () => {
     expect(log[2]).toContain('answers again');
     breaker.failed('a', unavailable('down'), 5_000);
     expect(breaker.trouble('a')?.forMs).toBe(5_000);
+    expect(breaker.all()).toEqual([{ server: 'a', why: 'down', forSeconds: 5 }]);
+    now = 10_000;
+    expect(breaker.all()).toEqual([]);
   });
 });

@@ -14,6 +14,13 @@ interface Trouble {
   readonly why: string;
 }
 
+/** A server that is asked last for now. */
+export interface ServerTrouble {
+  readonly server: string;
+  readonly why: string;
+  readonly forSeconds: number;
+}
+
 const PAUSE_MS = 60_000;
 const LONGEST_PAUSES = 10;
 const MAX_SERVERS = 1_000;
@@ -35,6 +42,14 @@ export class Breaker {
     const trouble = this.#troubles.get(base);
     const forMs = (trouble?.until ?? 0) - this.#now();
     return trouble === undefined || forMs <= 0 ? undefined : { why: trouble.why, forMs };
+  }
+
+  /** All servers in trouble. */
+  all(): ServerTrouble[] {
+    return [...this.#troubles.keys()].flatMap((server) => {
+      const trouble = this.trouble(server);
+      return trouble === undefined ? [] : [{ server, why: trouble.why, forSeconds: Math.ceil(trouble.forMs / 1000) }];
+    });
   }
 
   /** The same list with the servers in trouble last. */

@@ -66,7 +66,7 @@ describe('a credential helper', () => {
     ]);
     expect(found.map((one) => one?.from)).toEqual([
       'docker-credential-own',
-      "the auth file's entry entry.test",
+      'the entry entry.test of f',
       'docker-credential-all',
     ]);
   });

@@ -98,7 +98,7 @@ describe('credentialsFor', () => {
   const reference = parseReference('r.test/team/x');
   const mirror: Endpoint = { ...upstreamOf('mirror.test'), role: 'mirror' };
   const auth = { username: 'cri', password: 'p' };
-  const authFile = parseAuthFile(
+  const store = parseAuthFile(
     JSON.stringify({ auths: { 'mirror.test': { auth: encode('mirror:1') }, 'r.test': { auth: encode('file:2') } } }),
     'f',
   );
@@ -107,15 +107,15 @@ describe('credentialsFor', () => {
     (await credentialsFor(...args)).credentials;
 
   it("gives the call's own to the registry only", async () => {
-    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth, authFile })).toMatchObject({ username: 'cri' });
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth, store })).toMatchObject({ username: 'cri' });
     expect(await credentialsOf(mirror, { reference, auth })).toBe(ANONYMOUS);
-    expect(await credentialsOf(mirror, { reference, auth, authFile })).toMatchObject({ username: 'mirror' });
+    expect(await credentialsOf(mirror, { reference, auth, store })).toMatchObject({ username: 'mirror' });
   });
 
   it('gives those of the file where the call has none, or some for another server', async () => {
-    expect(await credentialsOf(upstreamOf('r.test'), { reference, authFile })).toMatchObject({ username: 'file' });
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, store })).toMatchObject({ username: 'file' });
     const elsewhere = { ...auth, serverAddress: 'https://other.test' };
-    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: elsewhere, authFile })).toMatchObject({
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: elsewhere, store })).toMatchObject({
       username: 'file',
     });
     expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: elsewhere })).toBe(ANONYMOUS);

@@ -73,6 +73,11 @@ export class HttpPool {
     throw unavailable(`${new URL(url).origin} redirects more than ${MAX_REDIRECTS} times`);
   }
 
+  /** The host of the proxy that an address is asked through; its user and password are nobody's business. */
+  proxyFor(url: string): string | undefined {
+    return this.#proxies.for(new URL(url))?.host;
+  }
+
   async close(): Promise<void> {
     const agents = [...this.#agents.values()];
     this.#agents.clear();

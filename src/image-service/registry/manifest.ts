@@ -1,6 +1,6 @@
 import { dataLoss, failedPrecondition, unimplemented } from '../../base/errors.js';
 import { isDigest } from './digest.js';
-import { isObject, parseObject, stringOf, type JsonObject } from './json.js';
+import { isObject, parseObject, stringOf, textsOf, type JsonObject } from './json.js';
 import { CONFIG_TYPES, INDEX_TYPES, isLayerType, isSchema1, MANIFEST_TYPES } from './media-types.js';
 
 /** Content by its digest (OCI image-spec, descriptor.md). */
@@ -25,6 +25,7 @@ export interface Manifest {
   readonly kind: 'manifest';
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface Index {
@@ -85,7 +86,8 @@ function readManifest(body: JsonObject, what: string): Manifest {
   const config = readDescriptor(body['config'], what);
   if (!CONFIG_TYPES.includes(config.mediaType))
     throw failedPrecondition(`${what} is no container image: its configuration is ${JSON.stringify(config.mediaType)}`);
-  return { kind: 'manifest', config, layers: layers.map((layer) => readLayer(layer, what)) };
+  const annotations = textsOf(body['annotations']);
+  return { kind: 'manifest', config, layers: layers.map((layer) => readLayer(layer, what)), annotations };
 }
 
 function readLayer(value: unknown, what: string): Descriptor {

@@ -122,7 +122,8 @@ describe('registries.conf', () => {
   });
 
   it('may be missing', async () => {
-    expect(await readRegistriesConf(scratch.path('none'))).toMatchObject({ rules: [], search: [] });
+    const credentialHelpers = ['containers-auth.json'];
+    expect(await readRegistriesConf(scratch.path('none'))).toMatchObject({ rules: [], search: [], credentialHelpers });
   });
 
   it.each([
@@ -183,6 +184,7 @@ describe('short names', () => {
   const conf = {
     ...parseRegistriesConf('[aliases]\n"tool"="a.test/deep/tool"\n', 'f'),
     search: ['a.test', 'docker.io'],
+    credentialHelpers: [],
   };
   const names = (image: string, more: object = {}): string[] =>
     shortNameReferences(image, { shortNames: 'permissive', ...conf, ...more }).map(nameOf);

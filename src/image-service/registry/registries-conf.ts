@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { errnoOf, failedPrecondition } from '../../base/errors.js';
 import { readIfExists } from '../../base/files.js';
+import { AUTH_FILES } from './credential-chain.js';
 import { HOST } from './reference.js';
 import { parseToml, Section } from './toml-section.js';
 
@@ -32,6 +33,8 @@ export interface RegistriesConf {
   readonly search: readonly string[];
   /** Whether several places may be searched without asking somebody. */
   readonly shortNames: 'permissive' | 'enforcing' | 'disabled';
+  /** Where credentials are looked for, in order; {@link AUTH_FILES} stands for the auth files. */
+  readonly credentialHelpers: readonly string[];
   /** Complete names of short ones, without tag. */
   readonly aliases: ReadonlyMap<string, string>;
 }
@@ -57,7 +60,14 @@ export async function readRegistriesConf(path: string): Promise<RegistriesConf> 
     for (const [name, value] of names) aliases.set(name, value);
     rest = { ...rest, ...others };
   }
-  return { search: [], shortNames: 'permissive', ...rest, rules: [...rules.values()], aliases };
+  return {
+    search: [],
+    shortNames: 'permissive',
+    credentialHelpers: [AUTH_FILES],
+    ...rest,
+    rules: [...rules.values()],
+    aliases,
+  };
 }
 
 async function dropIns(directory: string): Promise<string[]> {
@@ -81,12 +91,14 @@ export function parseRegistriesConf(text: string, file: string): Part {
   const wrong = search?.find((registry) => !HOST.test(registry));
   if (wrong !== undefined)
     throw top.error('unqualified-search-registries', `has ${JSON.stringify(wrong)}, no registry`);
+  const credentialHelpers = top.strings('credential-helpers');
   const shortNames = choice(top, 'short-name-mode', SHORT_NAMES);
   return {
     rules: top.sections('registry').map(readRule),
     aliases: readAliases(top),
     ...(search === undefined ? {} : { search }),
     ...(shortNames === undefined ? {} : { shortNames }),
+    ...(credentialHelpers === undefined ? {} : { credentialHelpers }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { describeError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { readCertsDir } from './certs-dir.js';
+import { AUTH_FILES } from './credential-chain.js';
 import { upstreamOf, type Endpoint } from './endpoint.js';
 import { parseHostsFile } from './hosts-file.js';
 import { findHostsFile } from './hosts.js';
@@ -19,7 +20,13 @@ export interface RegistriesOptions {
   readonly logger: Logger;
 }
 
-const NO_CONF: RegistriesConf = { rules: [], search: [], shortNames: 'permissive', aliases: new Map() };
+const NO_CONF: RegistriesConf = {
+  rules: [],
+  search: [],
+  shortNames: 'permissive',
+  credentialHelpers: [AUTH_FILES],
+  aliases: new Map(),
+};
 
 /** Where images are pulled from. The files are read anew at each pull, so that changes need no restart. */
 export class Registries {
@@ -44,6 +51,11 @@ export class Registries {
     const isName = image !== '' && !/^(?:sha256:)?[0-9a-f]+$/.test(image) && isShortName(image);
     if (!isName) return [image];
     return shortNameReferences(image, { ...this.#last, shortNames: 'permissive' }).map(formatReference);
+  }
+
+  /** See {@link RegistriesConf.credentialHelpers}. */
+  async credentialHelpers(): Promise<readonly string[]> {
+    return (await this.#conf()).credentialHelpers;
   }
 
   /** The complete references that an image's name may stand for, in the order of preference; several only for short names. */
