@@ -80,7 +80,11 @@ test-vm: build test-vm-packages ## all of crictl's suites on cgroup v2, by both 
 test-node24: build ## unit tests on Node 24
 	@scripts/test-node24.sh
 
+bench: build test-packages ## pull big images with Gantry and containerd in turn (RUNS=5); a quarter of an hour
+	@scripts/build-tools.sh containerd
+	@node build/bench/pull/pull.js --runs $(or $(RUNS),5)
+
 clean: ## remove what was built; downloads in .cache stay
 	rm -rf build bin api/cri/generated
 
-.PHONY: help deps build run generate check check-api format test-packages test-unit test-e2e test test-all test-vm-packages test-vm-short test-vm test-node24 clean
+.PHONY: help deps build bench run generate check check-api format test-packages test-unit test-e2e test test-all test-vm-packages test-vm-short test-vm test-node24 clean

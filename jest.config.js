@@ -2,7 +2,7 @@
 export default {
   testEnvironment: 'node',
   transform: {},
-  roots: ['<rootDir>/build/src', '<rootDir>/build/scripts'],
+  roots: ['<rootDir>/build/src', '<rootDir>/build/scripts', '<rootDir>/build/bench'],
   testMatch: ['**/*.test.js'],
   testTimeout: 30_000,
 };

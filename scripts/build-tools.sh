@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest cri-client runc
+# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest cri-client runc containerd
 # They land in .cache/tools/ and are built again only when their pins or the Go version change.
 # Exit 3: no usable Go, so that a caller may skip what needs the tools; where CI is set that is a failure, 1.
 set -eu
@@ -26,9 +26,10 @@ check_go() {
 module() {
   case $1 in
     crictl | critest) echo "$root/e2e/tools/crictl" ;;
+    containerd) echo "$root/bench/tools/containerd" ;;
     runc | cri-client) echo "$root/e2e/tools/$1" ;;
     *)
-      echo "unknown tool \"$1\": crictl, critest, cri-client and runc are known" >&2
+      echo "unknown tool \"$1\": crictl, critest, cri-client, runc and containerd are known" >&2
       exit 2
       ;;
   esac
@@ -36,7 +37,7 @@ module() {
 
 pins() {
   echo "$found"
-  cat ./*.mod ./*.sum ./*.go "$root/scripts/build-tools.sh"
+  cat ./* "$root/scripts/build-tools.sh"
 }
 
 build() {
@@ -48,6 +49,11 @@ build() {
       ;;
     critest) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
     cri-client) go vet . && go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" . ;;
+    # Its own go.mod pins what it is made of, as its releases are.
+    containerd)
+      GOBIN=$(dirname "$2")/bin go install "github.com/containerd/containerd/v2/cmd/containerd@$(cat version)"
+      mv "$(dirname "$2")/bin/containerd" "$2"
+      ;;
     runc) go build -tags seccomp -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" github.com/opencontainers/runc ;;
   esac
 }

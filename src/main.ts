@@ -4,6 +4,7 @@ import { describeError } from './base/errors.js';
 import { createLogger } from './base/log.js';
 import { loadConfig } from './config/load-config.js';
 import { startDaemon } from './daemon/start.js';
+import { watchEventLoop } from './daemon/watch-event-loop.js';
 import { readVersion } from './base/version.js';
 
 const USAGE = `usage: gantryd [--config FILE]
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
   if (values.version) return void process.stdout.write(`gantryd ${readVersion()}\n`);
   const config = await loadConfig(values.config === undefined ? {} : { file: values.config });
   const logger = createLogger(config.log);
+  watchEventLoop(logger);
   const daemon = await startDaemon(config, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   process.on('SIGHUP', () => logger.warn('SIGHUP: the configuration is read at start only'));

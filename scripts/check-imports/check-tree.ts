@@ -41,9 +41,13 @@ function checkImport(path: string, room: Room, { target, kind }: LocalImport): s
 }
 
 /** Tests, end to end too, their fixtures, and `testing.ts`, which is what several tests of a folder share. */
+/** Benchmarks run on the harness of the end-to-end tests, and nothing runs on them. */
 function isForTests(path: string): boolean {
   return (
-    path.startsWith('e2e/') || path.endsWith('.test.ts') || posix.basename(path) === 'testing.ts' || isFixture(path)
+    /^(?:e2e|bench)\//.test(path) ||
+    path.endsWith('.test.ts') ||
+    posix.basename(path) === 'testing.ts' ||
+    isFixture(path)
   );
 }
 
