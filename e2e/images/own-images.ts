@@ -27,6 +27,10 @@ export const OWN = {
   layered: `${HOST}/layered:1`,
   /** Its stop signal is SIGUSR1. */
   stopSignal: `${HOST}/stop-signal:1`,
+  /** Declares /var/data, which has files of user 5, and /var/empty, which is not there, as volumes. */
+  volumes: `${HOST}/volumes:1`,
+  /** Links and directories to look for sub paths in: /sub/dir, /link to it, /out and /up out of the image. */
+  content: `${HOST}/content:1`,
   /** Nothing for this machine's platform. */
   foreign: `${HOST}/foreign:1`,
 } as const;
@@ -47,6 +51,8 @@ export async function ownImages(): Promise<NamedImage[]> {
       name: OWN.stopSignal,
       image: image({ layers: [shell], process: { ...named('stop-signal'), StopSignal: 'SIGUSR1' } }),
     },
+    { name: OWN.volumes, image: image({ layers: [shell, await volumeLayer()], process: declaring() }) },
+    { name: OWN.content, image: image({ layers: [await contentLayer()], process: named('content') }) },
     { name: OWN.foreign, image: imageIndex([foreign]) },
   ];
 }
@@ -86,4 +92,27 @@ async function storyLayers(): Promise<Layer[]> {
       { bare: true },
     ),
   ];
+}
+
+function declaring(): ProcessConfig {
+  return { ...named('volumes'), Volumes: { '/var/data': {}, 'var/empty/': {} } };
+}
+
+function volumeLayer(): Promise<Layer> {
+  const owner = { uid: 5, gid: 6 };
+  return layer([
+    directory('var/data', { mode: 0o750, ...owner }),
+    file('var/data/file', 'of the image\n', owner),
+    symlink('var/data/link', 'file'),
+  ]);
+}
+
+function contentLayer(): Promise<Layer> {
+  return layer([
+    file('top', 'top\n'),
+    file('sub/dir/file', 'below\n'),
+    symlink('link', '/sub/dir'),
+    symlink('out', '/etc'),
+    symlink('up', '../../../../../../etc'),
+  ]);
 }

@@ -21,6 +21,7 @@ export interface ProcessConfig {
   readonly Entrypoint?: readonly string[];
   readonly WorkingDir?: string;
   readonly StopSignal?: string;
+  readonly Volumes?: Readonly<Record<string, object>>;
   readonly Labels?: Readonly<Record<string, string>>;
 }
 

@@ -6,7 +6,6 @@ import type { ImageService } from '../image-service/image-service.js';
 import { isCgroupV2 } from '../oci/cgroup.js';
 import { ownCapabilities } from '../oci/spec/capabilities.js';
 import type { Runtimes } from '../oci/runtimes.js';
-import { servedFeatures } from '../oci/served-features.js';
 import type { Confiners } from '../runtime-service/container/confine.js';
 import type { HandlerStatus, NodeStatus } from '../runtime-service/handlers/context.js';
 import { readVersion } from '../base/version.js';
@@ -47,7 +46,7 @@ export function nodeStatus(parts: {
 function handlerStatus(runtimes: Runtimes): Promise<HandlerStatus[]> {
   const status = async (name: string): Promise<HandlerStatus> => ({
     name,
-    served: await servedFeatures(runtimes.get(name)),
+    served: await runtimes.served(name),
   });
   return Promise.all(['', ...runtimes.names].map(status));
 }

@@ -9,6 +9,7 @@ import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
 import type { ImageService } from '../image-service/image-service.js';
 import { AppArmor } from '../oci/apparmor.js';
 import { OwnCgroup } from '../oci/cgroup.js';
+import { HostFeatures } from '../oci/host-features.js';
 import { Monitor, type ProcessPlace } from '../oci/monitor.js';
 import { OwnScope } from '../oci/own-scope.js';
 import { OciRuntime } from '../oci/runtime.js';
@@ -72,14 +73,14 @@ function monitorPlace({ cgroupDriver, runtime: { monitorCgroup } }: Config): Pro
   return OwnCgroup.make(monitorCgroup);
 }
 
-function makeRuntimes({ runtime, cgroupDriver }: Config): Runtimes {
+function makeRuntimes({ root, runtime, cgroupDriver }: Config): Runtimes {
   const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000 };
   const byName = [...runtime.handlers].map(([handler, { path, root }]) => {
     // Each its own, so that a handler that hangs does not hold up the others.
     const creates = new Semaphore(runtime.maxParallelCreates);
     return [handler, new OciRuntime({ ...common, creates, handler, path, root })] as const;
   });
-  return new Runtimes(new Map(byName), runtime.defaultHandler);
+  return new Runtimes(new Map(byName), runtime.defaultHandler, new HostFeatures(root));
 }
 
 function pauseProvider({ image, runtime }: Config, images: ImageService): PauseProvider {

@@ -2,16 +2,17 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { nowNs } from '../base/clock.js';
-import { hasCode, notFound } from '../base/errors.js';
+import { hasCode, invalidArgument, notFound } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
+import { narrowMount } from '../base/sys/sys.js';
 import { explainImage, type Explanation } from './explain.js';
 import { exportImages, type ExportedImage, type ExportOptions, type ExportResult } from './export-images.js';
 import { Flights } from './flights.js';
 import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
 import { LayerStore } from './layers/layer-store.js';
-import { mountLayers, unmountLayers } from './layers/rootfs.js';
+import { mountLayers, mountReadOnly, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/tar-reader.js';
 import { UnpackPool } from './layers/unpack-pool.js';
 import { Pinned } from './pinned.js';
@@ -26,7 +27,7 @@ import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
-import type { ImageRecord, ImageRootfs, MountRootfsOptions } from './types.js';
+import type { ImageRecord, ImageRootfs, MountRootfsOptions, MountVolumeOptions } from './types.js';
 
 export interface ImageServiceOptions {
   /** The daemon's root: images are in `<root>/images`. */
@@ -86,9 +87,11 @@ export class ImageService implements ImageRootfs {
     const { root, logger, stallTimeoutMs } = options;
     const directory = join(root, 'images');
     const quarantine = join(root, 'quarantine');
-    await ensureDirectory(join(directory, 'empty'));
-    // It stands in for the root directory of an image without layers.
-    await chmod(join(directory, 'empty'), 0o755);
+    // They stand in for the layers that an image lacks: overlays without a writable layer need two.
+    for (const name of ['empty', 'empty-below']) {
+      await ensureDirectory(join(directory, name));
+      await chmod(join(directory, name), 0o755);
+    }
     const pool = new UnpackPool();
     const { maxParallelLayers: maxParallel, limits } = options;
     const limited = limits === undefined ? {} : { limits };
@@ -195,7 +198,7 @@ export class ImageService implements ImageRootfs {
     return explainImage(this.#parts.context, image);
   }
 
-  async mountRootfs({ imageId, owner, target, writable }: MountRootfsOptions): Promise<void> {
+  async mountRootfs({ imageId, owner, target, writable, userns }: MountRootfsOptions): Promise<void> {
     const { images, layers } = this.#parts.context;
     const image = images.get(imageId);
     if (image === undefined) throw notFound(`image ${imageId} is not here`);
@@ -203,9 +206,26 @@ export class ImageService implements ImageRootfs {
     const lower = image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
     const stack = lower.length > 0 ? lower : [join(this.#parts.directory, 'empty')];
     try {
-      await mountLayers({ lower: stack, target, writable });
+      await mountLayers({ lower: stack, target, writable, userns });
     } catch (error) {
       layers.release(owner);
+      throw error;
+    }
+  }
+
+  async mountVolume({ imageId, owner, target, subPath, userns }: MountVolumeOptions): Promise<void> {
+    const { images, layers } = this.#parts.context;
+    const image = images.get(imageId);
+    if (image === undefined) throw notFound(`image ${imageId} is not here`);
+    layers.retain(owner, image.chain);
+    const empty = ['empty', 'empty-below'].map((name) => join(this.#parts.directory, name));
+    const lower = [...image.chain.map((chainId) => layers.directoryOf(chainId)).reverse(), ...empty];
+    try {
+      await mountReadOnly({ lower, target, userns });
+      if (subPath !== '' && !(await narrowMount(target, subPath)))
+        throw invalidArgument(`image ${imageId} has no directory "${subPath}"`);
+    } catch (error) {
+      await unmountLayers(target);
       throw error;
     }
   }

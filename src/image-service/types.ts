@@ -1,3 +1,5 @@
+import type { UserNamespace } from '../base/id-mapping.js';
+
 /** The part of an OCI image configuration that says how to run it (OCI image-spec, config.md, `config`). */
 export interface ImageConfig {
   readonly user: string;
@@ -55,6 +57,19 @@ export interface MountRootfsOptions {
   readonly target: string;
   /** Directory on a local file system; `upper` and `work` are made in it. */
   readonly writable: string;
+  /** The pod's, where it has one: the files show its ids. */
+  readonly userns?: UserNamespace | undefined;
+}
+
+/** An image's content as a volume, read-only. */
+export interface MountVolumeOptions {
+  readonly imageId: string;
+  /** As for a root filesystem; the same owner may have both. */
+  readonly owner: string;
+  readonly target: string;
+  /** A directory of the image, which no link leads out of; empty for its root. */
+  readonly subPath: string;
+  readonly userns?: UserNamespace | undefined;
 }
 
 /** What sandboxes and containers need of images. */
@@ -66,6 +81,11 @@ export interface ImageRootfs {
   resolve(image: string): ImageRecord;
   /** Mounts an overlay of the image's layers at `target`. Mount a target once: the upper layer is volatile. */
   mountRootfs(options: MountRootfsOptions): Promise<void>;
+  /**
+   * Mounts an image's content at `target`, to be unmounted there; kept for `owner` until `unmountRootfs`.
+   * @throws not-found if the image is gone; invalid-argument for a sub path that is no directory of it.
+   */
+  mountVolume(options: MountVolumeOptions): Promise<void>;
   /** Unmounts and lets the layers go; doing it again is fine. */
   unmountRootfs(options: { readonly owner: string; readonly target: string }): Promise<void>;
   /** After a restart: says that `owner` still uses the image's layers. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { runOk } from '../base/spawn.js';
 import { useScratch } from '../base/testing.js';
 import { hasMountSetattrSync } from '../base/sys/calls.js';
+import { HostFeatures } from './host-features.js';
 import { FeatureReader, parseFeatures } from './features.js';
 import { servedFeatures } from './served-features.js';
 import { ownRuntime, RUNC } from './testing.js';
@@ -58,17 +59,19 @@ describe('what a runtime can do', () => {
 });
 
 describe('what is served', () => {
+  const served = (path: string) => servedFeatures(ownRuntime(scratch, { path }), new HostFeatures(scratch.root));
+
   it('needs the runtime and the kernel', async () => {
-    const runc = await servedFeatures(ownRuntime(scratch));
+    const runc = await served(RUNC);
     expect(runc.recursiveReadOnly === '').toBe(hasMountSetattrSync());
   });
 
   it('says what is missing', async () => {
     const path = await scratch.script('runtime', `echo '{}'`);
-    expect(await servedFeatures(ownRuntime(scratch, { path }))).toMatchObject({
+    expect(await served(path)).toMatchObject({
       recursiveReadOnly: `${path} does not have it`,
     });
-    const crun = await servedFeatures(ownRuntime(scratch, { path: '/usr/bin/crun' }));
+    const crun = await served('/usr/bin/crun');
     expect(crun.recursiveReadOnly).toBe(
       '/usr/bin/crun is not known to: it has no features command: unknown command features',
     );

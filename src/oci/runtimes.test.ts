@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 
 import { thrown, useScratch } from '../base/testing.js';
+import { HostFeatures } from './host-features.js';
 import { Runtimes } from './runtimes.js';
 import { ownRuntime } from './testing.js';
 
@@ -14,6 +15,7 @@ it('finds a handler by its name, and the default by none', () => {
       ['crun', crun],
     ]),
     'crun',
+    new HostFeatures(scratch.root),
   );
   expect(runtimes.names).toEqual(['runc', 'crun']);
   expect([runtimes.nameOf(''), runtimes.nameOf('runc'), runtimes.nameOf('kata')]).toEqual(['crun', 'runc', 'kata']);

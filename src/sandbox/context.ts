@@ -1,3 +1,4 @@
+import type { UserNamespace } from '../base/id-mapping.js';
 import type { KeyedLock } from '../base/keyed-lock.js';
 import type { Logger } from '../base/log.js';
 import type { JoinableOperations, NameRegistry } from '../base/names.js';
@@ -38,7 +39,12 @@ export interface PodNetworks {
 /** What a sandbox needs to run its pause container: the built-in program, or an image's. */
 export interface PauseProvider {
   /** Makes the program ready below `rootfs`; for an image, mounts it there, with its writable layer in `dir`. */
-  prepare(sandbox: { readonly id: string; readonly rootfs: string; readonly dir: string }): Promise<PauseProgram>;
+  prepare(sandbox: {
+    readonly id: string;
+    readonly rootfs: string;
+    readonly dir: string;
+    readonly userns?: UserNamespace | undefined;
+  }): Promise<PauseProgram>;
   /** Gives back what `prepare` took; nothing taken is fine. */
   release(sandbox: { readonly id: string; readonly rootfs: string }): Promise<void>;
   /** After a restart: the sandbox still uses what `prepare` took. */

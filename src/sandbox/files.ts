@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { invalidArgument } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
+import { toHostId, type IdMappings, type UserNamespace } from '../base/id-mapping.js';
 import { mount } from '../base/sys/sys.js';
 import { MS } from '../base/sys/calls.js';
 import type { DnsConfig, SandboxConfig } from './types.js';
@@ -16,6 +17,8 @@ export interface SandboxPaths {
   readonly hostname: string;
   readonly hosts: string;
   readonly shm: string;
+  /** Where the pod's own user namespace is pinned. */
+  readonly userns: string;
 }
 
 export function sandboxPaths(stateDir: string, id: string): SandboxPaths {
@@ -28,6 +31,7 @@ export function sandboxPaths(stateDir: string, id: string): SandboxPaths {
     hostname: below('hostname'),
     hosts: below('hosts'),
     shm: below('shm'),
+    userns: below('userns'),
   };
 }
 
@@ -51,12 +55,26 @@ export async function writeSandboxFiles(paths: SandboxPaths, config: SandboxConf
     writeFile(paths.hostname, `${name}\n`, { mode: 0o644 }),
     writeFile(paths.hosts, await hosts(), { mode: 0o644 }),
   ]);
+  if (config.userns !== undefined) await giveToPod(paths, config.userns);
+}
+
+/** Root of the pod's own user namespace owns what is made for the pod, and can walk there. */
+async function giveToPod(paths: SandboxPaths, { uid, gid }: IdMappings): Promise<void> {
+  const own = [paths.rootfs, paths.resolvConf, paths.hostname, paths.hosts];
+  await Promise.all(own.map((path) => chown(path, toHostId(uid, 0), toHostId(gid, 0))));
+  await Promise.all([paths.dir, dirname(paths.dir)].map((path) => chmod(path, 0o711)));
+}
+
+/** The sandbox's user namespace, where it has one of its own. */
+export function usernsOf(paths: SandboxPaths, { userns }: SandboxConfig): UserNamespace | undefined {
+  return userns === undefined ? undefined : { ...userns, path: paths.userns };
 }
 
 /** The pod's /dev/shm; a pod in the node's IPC namespace uses the node's. */
-export async function mountShm(target: string): Promise<void> {
+export async function mountShm(target: string, userns?: IdMappings): Promise<void> {
   const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
-  await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}` });
+  const owner = userns === undefined ? '' : `,uid=${toHostId(userns.uid, 0)},gid=${toHostId(userns.gid, 0)}`;
+  await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}${owner}` });
 }
 
 /** resolv.conf(5) from the pod's DNS configuration; without one, or with one that says nothing, the node's. */

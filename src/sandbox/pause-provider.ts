@@ -1,4 +1,5 @@
 import { hasCode } from '../base/errors.js';
+import type { UserNamespace } from '../base/id-mapping.js';
 import type { PauseProvider } from './context.js';
 import { builtInPause } from './pause.js';
 
@@ -6,7 +7,13 @@ import { builtInPause } from './pause.js';
 export interface PauseImages {
   resolve(image: string): { readonly id: string; readonly config: PauseImageConfig };
   pull(image: string): Promise<unknown>;
-  mountRootfs(options: { imageId: string; owner: string; target: string; writable: string }): Promise<void>;
+  mountRootfs(options: {
+    imageId: string;
+    owner: string;
+    target: string;
+    writable: string;
+    userns?: UserNamespace | undefined;
+  }): Promise<void>;
   unmountRootfs(options: { owner: string; target: string }): Promise<void>;
   adopt(owner: string, imageId: string): void;
 }
@@ -29,9 +36,9 @@ export function builtInPauseProvider(command: string): PauseProvider {
 /** Pause from an image, pulled when the first pod needs it. */
 export function imagePauseProvider(reference: string, images: PauseImages): PauseProvider {
   return {
-    async prepare({ id, rootfs, dir }) {
+    async prepare({ id, rootfs, dir, userns }) {
       const { id: imageId, config } = await resolveOrPull(reference, images);
-      await images.mountRootfs({ imageId, owner: id, target: rootfs, writable: dir });
+      await images.mountRootfs({ imageId, owner: id, target: rootfs, writable: dir, userns });
       return { args: [...config.entrypoint, ...config.cmd], env: config.env, mounts: [] };
     },
     release: ({ id, rootfs }) => images.unmountRootfs({ owner: id, target: rootfs }),

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { internal } from '../base/errors.js';
+import { ociMappings } from '../base/id-mapping.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
@@ -77,7 +78,8 @@ function pauseSpec(options: PauseOptions): OciSpec {
     // A pod's annotations are its author's, and runtimes take orders from some (systemd properties, hooks).
     annotations: {},
     linux: {
-      namespaces: pauseNamespaces(record),
+      namespaces: pauseNamespaces(record, paths),
+      ...ociMappings(record.config.userns),
       cgroupsPath: cgroupsPath(runtime.options.cgroupDriver, record.cgroupParent, record.id),
       devices: [],
       resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: 2 } },
@@ -95,8 +97,12 @@ const PAUSE_MOUNTS: readonly OciMount[] = [
 ];
 
 /** Makes what the pod's containers will join; a namespace of the node's is left out. */
-function pauseNamespaces({ config: { namespaces }, netnsPath }: SandboxRecord): OciNamespace[] {
+function pauseNamespaces(
+  { config: { namespaces, userns }, netnsPath }: SandboxRecord,
+  paths: SandboxPaths,
+): OciNamespace[] {
   const list: OciNamespace[] = [{ type: 'mount' }];
+  if (userns !== undefined) list.push({ type: 'user', path: paths.userns });
   if (namespaces.pid !== 'node') list.push({ type: 'pid' });
   if (namespaces.ipc === 'pod') list.push({ type: 'ipc' });
   if (netnsPath !== undefined) list.push({ type: 'network', path: netnsPath }, { type: 'uts' });

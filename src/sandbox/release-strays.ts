@@ -8,7 +8,7 @@ import { unmount } from '../base/sys/sys.js';
 import { processOfPidFile } from '../oci/pid-file.js';
 import type { SandboxContext } from './context.js';
 import { sandboxPaths } from './files.js';
-import { dropNetns, netnsPathOf } from './netns.js';
+import { dropNamespace, netnsPathOf } from './namespaces.js';
 
 /** Ends the sandboxes whose record could not be read: they are told by their directories below `<state>`. */
 export async function releaseStraySandboxes(context: SandboxContext): Promise<void> {
@@ -21,14 +21,14 @@ export async function releaseStraySandboxes(context: SandboxContext): Promise<vo
 }
 
 async function release({ runtimes, networks, settings }: SandboxContext, id: string): Promise<void> {
-  const { dir, rootfs, shm } = sandboxPaths(settings.stateDir, id);
+  const { dir, rootfs, shm, userns } = sandboxPaths(settings.stateDir, id);
   await killInDirectory(dir);
   const pause = await processOfPidFile(join(dir, 'pid'), id);
   if (pause !== undefined) await endProcess(pause);
   for (const handler of runtimes.names) await runtimes.get(handler).delete(id);
   const netnsPath = netnsPathOf(settings.netnsDir, id);
   await networks.tearDown(id, netnsPath);
-  await dropNetns(netnsPath);
-  for (const target of [shm, rootfs]) await unmount(target, { detach: true });
+  await dropNamespace(netnsPath);
+  for (const target of [shm, rootfs, userns]) await unmount(target, { detach: true });
   await removeUnmounted(dir);
 }

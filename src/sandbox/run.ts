@@ -7,9 +7,9 @@ import { unmount } from '../base/sys/sys.js';
 import { withUndo, type UndoStack } from '../base/undo.js';
 import { bandwidthOf } from './bandwidth.js';
 import type { SandboxContext, SandboxNetwork } from './context.js';
-import { mountShm, sandboxPaths, writeSandboxFiles, type SandboxPaths } from './files.js';
+import { mountShm, sandboxPaths, usernsOf, writeSandboxFiles, type SandboxPaths } from './files.js';
 import { sandboxName } from './name.js';
-import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
+import { dropNamespace, makeNetns, makeUserAndNetns, netnsPathOf } from './namespaces.js';
 import { createPause } from './pause.js';
 import { moveSandbox } from './state.js';
 import { planSysctls, writeNetworkSysctls } from './sysctls.js';
@@ -29,7 +29,8 @@ export async function runSandbox(
   const name = sandboxName(config.metadata);
   const holder = context.store.get(context.names.holder(name) ?? '');
   if (holder?.status.state === 'ready' && holder.record.requestDigest === requestDigest) return holder.record.id;
-  return context.joins.run(name, requestDigest, () => {
+  return context.joins.run(name, requestDigest, async () => {
+    if (config.userns !== undefined) await context.runtimes.require(config.runtimeHandler, 'userNamespaces');
     const record = makeRecord(context, config, requestDigest);
     return context.locks.run(record.id, () => makeSandbox(context, record));
   });
@@ -88,13 +89,16 @@ async function acquireAll(context: SandboxContext, record: SandboxRecord, undo: 
 
 async function acquireNamespaces(record: SandboxRecord, paths: SandboxPaths, undo: UndoStack): Promise<void> {
   const { netnsPath, config } = record;
+  const { userns: mappings } = config;
   if (netnsPath !== undefined) {
-    undo.push('network namespace', () => dropNetns(netnsPath));
-    await makeNetns(netnsPath);
+    undo.push('network namespace', () => dropNamespace(netnsPath));
+    undo.push('user namespace', () => dropNamespace(paths.userns));
+    if (mappings === undefined) await makeNetns(netnsPath);
+    else await makeUserAndNetns({ netns: netnsPath, userns: paths.userns, mappings });
   }
   if (config.namespaces.ipc === 'pod') {
     undo.push('shm', () => unmount(paths.shm, { detach: true }));
-    await mountShm(paths.shm);
+    await mountShm(paths.shm, mappings);
   }
 }
 
@@ -118,6 +122,7 @@ async function acquireNetworkAndPause(
       id: record.id,
       rootfs: paths.rootfs,
       dir: context.store.dirOf(record.id),
+      userns: usernsOf(paths, record.config),
     });
     const { privileged } = record.config;
     const seccomp = await context.seccomp.filterFor(record.config.seccomp, { privileged, capabilities: [] });

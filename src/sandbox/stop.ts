@@ -6,7 +6,7 @@ import { unmount } from '../base/sys/sys.js';
 import { processOfPidFile } from '../oci/pid-file.js';
 import type { SandboxContext } from './context.js';
 import { sandboxPaths } from './files.js';
-import { dropNetns } from './netns.js';
+import { dropNamespace } from './namespaces.js';
 import { moveSandbox } from './state.js';
 import type { Sandbox } from './store.js';
 
@@ -42,7 +42,8 @@ export async function releaseSandbox(context: SandboxContext, sandbox: Sandbox):
   ]);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   await context.pause.release({ id: record.id, rootfs: paths.rootfs });
-  if (record.netnsPath !== undefined) await dropNetns(record.netnsPath);
+  if (record.netnsPath !== undefined) await dropNamespace(record.netnsPath);
+  await dropNamespace(paths.userns);
   await unmount(paths.shm, { detach: true });
 }
 

@@ -11,6 +11,7 @@ import { until, type Scratch } from '../base/testing.js';
 import { UndoRetries } from '../base/undo.js';
 import { CniManager } from '../cni/manager.js';
 import { hierarchies } from '../oci/cgroup.js';
+import { HostFeatures } from '../oci/host-features.js';
 import type { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
 import { SeccompProfiles } from '../oci/seccomp-profiles.js';
@@ -92,7 +93,7 @@ export class World {
     this.context = {
       store: await openSandboxStore(scratch.path('root'), logger),
       networks: this.#options.networks ?? (await this.#openCni()),
-      runtimes: new Runtimes(new Map([['test', runtime]]), 'test'),
+      runtimes: new Runtimes(new Map([['test', runtime]]), 'test', new HostFeatures(scratch.root)),
       pause: this.#options.pause ?? builtInPauseProvider(PAUSE),
       seccomp: await SeccompProfiles.open({ file: '', unset: 'unconfined' }),
       ...{ names: new NameRegistry(), joins: new JoinableOperations(), locks: new KeyedLock(), retries, logger },

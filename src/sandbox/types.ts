@@ -1,3 +1,5 @@
+import type { IdMappings } from '../base/id-mapping.js';
+import type { ContainerResources } from '../oci/spec/resources.js';
 import type { ProcessIdentity } from '../base/sys/process.js';
 import type { SecurityProfile } from '../oci/security-profile.js';
 
@@ -48,6 +50,11 @@ export interface SandboxConfig {
   readonly privileged: boolean;
   /** Of the pause process. */
   readonly seccomp?: SecurityProfile;
+  /** The pod's own user namespace; without it the node's. */
+  readonly userns?: IdMappings;
+  /** What kubelet reckons for the sandbox itself, and for the containers together; told, not applied. */
+  readonly overhead?: ContainerResources;
+  readonly resources?: ContainerResources;
 }
 
 /** Fixed for the sandbox's life; synced to disk before anything is acquired for it. */

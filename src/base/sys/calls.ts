@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, isAbsolute } from 'node:path';
 
@@ -41,10 +41,10 @@ export const MS = {
 } as const;
 
 const AT_EMPTY_PATH = 0x1000;
+const O_PATH = 0o10000000;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const CLONE_NEWNET = 0x40000000;
-const O_PATH = 0o10000000;
 
 export interface MountRequest {
   readonly source: string;
@@ -88,8 +88,9 @@ export function hasMountSetattrSync(): boolean {
 export interface OverlayRequest {
   /** Top layer first, as overlayfs has it. At least one. */
   readonly lower: readonly string[];
-  readonly upper: string;
-  readonly work: string;
+  /** The writable layer; without one the overlay is read-only, and needs two layers. */
+  readonly upper?: string;
+  readonly work?: string;
   readonly target: string;
   /** Skip syncing the upper layer, which a container never needs after a power cut. */
   readonly volatile?: boolean;
@@ -133,8 +134,8 @@ function mountOverlayByConfig({ lower, upper, work, target, volatile }: OverlayR
       check(raw.fsconfig(fs, SET_STRING, key, value), `fsconfig ${key}`, value);
     };
     for (const dir of lower) set('lowerdir+', dir);
-    set('upperdir', upper);
-    set('workdir', work);
+    if (upper !== undefined) set('upperdir', upper);
+    if (work !== undefined) set('workdir', work);
     if (volatile) check(raw.fsconfig(fs, SET_FLAG, 'volatile', null), 'fsconfig volatile', target);
     check(raw.fsconfig(fs, CREATE, null, null), 'fsconfig create', `overlay for ${target}`);
     const mounted = check(raw.fsmount(fs, 1), 'fsmount', target);
@@ -156,7 +157,8 @@ export function mountOverlayByData(request: OverlayRequest): void {
   const { lower, upper, work, target } = request;
   const parents = new Set(lower.map((dir) => dirname(dir)));
   const [parent = ''] = parents;
-  const near = parents.size === 1 && [parent, upper, work, target].every((path) => isAbsolute(path));
+  const near =
+    parents.size === 1 && [parent, upper, work, target].every((path) => path === undefined || isAbsolute(path));
   if (near)
     insideDirectory(parent, () =>
       mountByOptions(
@@ -169,8 +171,11 @@ export function mountOverlayByData(request: OverlayRequest): void {
 
 function mountByOptions({ upper, work, target, volatile }: OverlayRequest, lower: readonly string[]): void {
   const layers = lower.map((dir) => escapeOption(dir).replaceAll(':', '\\:'));
-  const dirs = `lowerdir=${layers.join(':')},upperdir=${escapeOption(upper)},workdir=${escapeOption(work)}`;
-  const data = `${dirs}${volatile ? ',volatile' : ''}`;
+  const options = [`lowerdir=${layers.join(':')}`];
+  if (upper !== undefined) options.push(`upperdir=${escapeOption(upper)}`);
+  if (work !== undefined) options.push(`workdir=${escapeOption(work)}`);
+  if (volatile) options.push('volatile');
+  const data = options.join(',');
   if (Buffer.byteLength(data) > MAX_DATA)
     throw makeSysError(
       'E2BIG',
@@ -228,6 +233,19 @@ function bringUpLoopbackSync(): void {
   }
 }
 
+/** Brings `lo` up in the network namespace pinned at `netns`. */
+export function bringUpLoopbackInSync(netns: string): void {
+  const fd = openSync(netns, 'r');
+  try {
+    inOwnNetns(() => {
+      check(libcSetns(fd, CLONE_NEWNET) as number, 'setns', netns);
+      bringUpLoopbackSync();
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Writes files (sysctls: absolute paths below /proc/sys/net) as seen from the namespace pinned at `netns`. */
 export function writeInNetnsSync(netns: string, files: readonly (readonly [path: string, value: string])[]): void {
   const fd = openSync(netns, 'r');
@@ -282,67 +300,6 @@ export function inNetns<T>(netns: string, fn: () => T): T {
   } finally {
     closeSync(home);
   }
-}
-
-/**
- * Reads a regular file below `root`, resolving symbolic links as if `root` were `/`, so that a hostile image cannot
- * point outside. Undefined if there is none. At most `limit` bytes are read.
- */
-export function readInRootSync(root: string, path: string, limit: number): Buffer | undefined {
-  const directory = openSync(root, O_PATH);
-  try {
-    return readBelow(directory, path, limit);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
-    throw error;
-  } finally {
-    closeSync(directory);
-  }
-}
-
-/** Nothing but a regular file is opened for more than its path: an open alone may block, or arm a watchdog. */
-function readBelow(directory: number, path: string, limit: number): Buffer | undefined {
-  const place = openInRoot(directory, path);
-  try {
-    const stat = fstatSync(place);
-    if (!stat.isFile()) return undefined;
-    const fd = openSync(`/proc/self/fd/${place}`, 'r');
-    try {
-      return readUpTo(fd, Math.min(stat.size, limit));
-    } finally {
-      closeSync(fd);
-    }
-  } finally {
-    raw.close(place);
-  }
-}
-
-const OPEN_ATTEMPTS = 100;
-
-/** openat2(2) with RESOLVE_IN_ROOT, which gives EAGAIN where a rename on this machine crossed its `..`. */
-function openInRoot(directory: number, path: string): number {
-  const O_CLOEXEC = 0o2000000;
-  const IN_ROOT_NO_MAGICLINKS = 0x10 | 0x02;
-  // struct open_how { u64 flags, mode, resolve }
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
-  how.writeBigUInt64LE(BigInt(IN_ROOT_NO_MAGICLINKS), 16);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return check(raw.openat2(directory, path, how), 'openat2', path);
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'EAGAIN' || attempt === OPEN_ATTEMPTS) throw error;
-    }
-  }
-}
-
-function readUpTo(fd: number, length: number): Buffer {
-  const buffer = Buffer.alloc(length);
-  let filled = 0;
-  for (let got = -1; got !== 0 && filled < length; filled += got)
-    got = readSync(fd, buffer, filled, length - filled, null);
-  return buffer.subarray(0, filled);
 }
 
 /** A descriptor that stands for the process, never for a later one with the same number. */

@@ -18,6 +18,7 @@ const sysFsconfig = libc.func('syscall', 'long', ['long', 'int', 'uint', 'str', 
 const sysFsmount = libc.func('syscall', 'long', ['long', 'int', 'uint', 'uint']);
 const sysMoveMount = libc.func('syscall', 'long', ['long', 'int', 'str', 'int', 'str', 'uint']);
 const sysMountSetattr = libc.func('syscall', 'long', ['long', 'int', 'str', 'uint', 'void *', 'size_t']);
+const sysOpenTree = libc.func('syscall', 'long', ['long', 'int', 'str', 'uint']);
 const sysClose = libc.func('close', 'int', ['int']);
 
 export const libcMount = libc.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
@@ -41,6 +42,8 @@ export const libcFlock = libc.func('flock', 'int', ['int', 'int']);
 export const libcSyncfs = libc.func('syncfs', 'int', ['int']);
 
 export const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const OPEN_TREE_CLONE_CLOEXEC = 1 | 0o2000000;
 
 /** A C string: a text as UTF-8, bytes as they are. */
 export function cPath(path: string | Uint8Array): Buffer {
@@ -49,6 +52,7 @@ export function cPath(path: string | Uint8Array): Buffer {
 
 const NR = {
   pidfd_send_signal: 424,
+  open_tree: 428,
   move_mount: 429,
   fsopen: 430,
   fsconfig: 431,
@@ -72,6 +76,11 @@ export const raw = {
     Number(sysMoveMount(NR.move_mount, fd, '', AT_FDCWD, target, flags)),
   mountSetattr: (fd: number, flags: number, attributes: Buffer): number =>
     Number(sysMountSetattr(NR.mount_setattr, fd, '', flags, attributes, attributes.length)),
+  /** A copy of the mount at `path` alone, seen nowhere yet. */
+  openTreeClone: (path: string): number => Number(sysOpenTree(NR.open_tree, AT_FDCWD, path, OPEN_TREE_CLONE_CLOEXEC)),
+  /** The same of the directory that a descriptor stands for. */
+  openTreeCloneAt: (fd: number): number =>
+    Number(sysOpenTree(NR.open_tree, fd, '', OPEN_TREE_CLONE_CLOEXEC | AT_EMPTY_PATH)),
   close: (fd: number): number => Number(sysClose(fd)),
 };
 

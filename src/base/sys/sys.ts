@@ -18,8 +18,22 @@ export const unmount = (target: string, options: { detach?: boolean } = {}): Pro
 
 export const mountOverlay = (request: OverlayRequest): Promise<void> => call('mountOverlay', request);
 
+/** {@link mountOverlay} with the layers as the user namespace at the path `userns` sees them. */
+export const mountIdmappedOverlay = (request: OverlayRequest, userns: string): Promise<void> =>
+  call('mountIdmappedOverlay', request, userns);
+
+/** Shows at `target`, where a mount is, a directory of it alone; false if it has none there. */
+export const narrowMount = (target: string, path: string): Promise<boolean> => call('narrowMount', target, path);
+
 /** Makes a network namespace, with `lo` up, pinned at `path`, which must be an existing file. */
 export const createNetns = (path: string): Promise<void> => call('createNetns', path);
+
+/** Brings `lo` up in the network namespace pinned at `netns`. */
+export const bringUpLoopbackIn = (netns: string): Promise<void> => call('bringUpLoopbackIn', netns);
+
+/** Where a path below `root` leads, without ever leaving it; undefined if it leads to nothing. */
+export const findInRoot = (root: string, path: string): Promise<{ path: string; directory: boolean } | undefined> =>
+  call('findInRoot', root, path);
 
 /** Writes sysctl files as seen from the network namespace pinned at `netns`. */
 export const writeInNetns = (netns: string, files: readonly (readonly [string, string])[]): Promise<void> =>

@@ -1,14 +1,16 @@
 import { parentPort } from 'node:worker_threads';
 
 import {
+  bringUpLoopbackInSync,
   createNetnsSync,
   mountOverlaySync,
   mountSync,
-  readInRootSync,
   syncFileSystemSync,
   unmountSync,
   writeInNetnsSync,
 } from './calls.js';
+import { findInRootSync, narrowMountSync, readInRootSync } from './in-root.js';
+import { mountIdmappedOverlaySync } from './private-mounts.js';
 
 /** The body of a system-call thread: one operation at a time, answered by number. */
 
@@ -16,9 +18,13 @@ const operations = {
   mount: mountSync,
   unmount: unmountSync,
   mountOverlay: mountOverlaySync,
+  mountIdmappedOverlay: mountIdmappedOverlaySync,
+  narrowMount: narrowMountSync,
   createNetns: createNetnsSync,
+  bringUpLoopbackIn: bringUpLoopbackInSync,
   writeInNetns: writeInNetnsSync,
   readInRoot: readInRootSync,
+  findInRoot: findInRootSync,
   syncFileSystem: syncFileSystemSync,
 };
 

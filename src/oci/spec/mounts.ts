@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 
+import { ociMappings, type IdMappings } from '../../base/id-mapping.js';
 import type { OciMount } from './types.js';
 
 export type Propagation = 'private' | 'host-to-container' | 'bidirectional';
@@ -14,6 +15,20 @@ export interface ContainerMount {
   readonly recursiveReadOnly?: boolean;
   /** The source's files are to get the container's SELinux label. */
   readonly selinuxRelabel?: boolean;
+  /** Whose ids the source's files show. */
+  readonly mappings?: IdMappings;
+  /** An image's content instead of a path of the host, which is empty then. */
+  readonly image?: ImageSource;
+}
+
+/** An image as a volume (CRI Mount.image). */
+export interface ImageSource {
+  /** As asked: a tag, a digest or an id. */
+  readonly image: string;
+  /** What the user wrote, when kubelet resolved it. */
+  readonly userSpecifiedImage: string;
+  /** A directory in it; empty for its root. */
+  readonly subPath: string;
 }
 
 /** Paths of the sandbox's files that its containers share. */
@@ -100,6 +115,7 @@ function bindMount(mount: ContainerMount): OciMount {
     type: 'bind',
     source: mount.hostPath,
     options: ['rbind', PROPAGATION[mount.propagation], access(mount)],
+    ...ociMappings(mount.mappings),
   };
 }
 

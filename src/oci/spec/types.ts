@@ -1,3 +1,5 @@
+import type { OciIdMapping } from '../../base/id-mapping.js';
+
 /** The parts of an OCI runtime configuration (`config.json`, runtime-spec 1.1) that Gantry writes. */
 export interface OciSpec {
   readonly ociVersion: string;
@@ -47,6 +49,9 @@ export interface OciMount {
   readonly type: string;
   readonly source: string;
   readonly options: readonly string[];
+  /** Of an idmapped mount; both or none. */
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
 }
 
 export interface OciDevice {
@@ -77,6 +82,8 @@ export interface OciNamespace {
 
 export interface OciLinux {
   readonly namespaces: readonly OciNamespace[];
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
   readonly cgroupsPath: string;
   readonly devices: readonly OciDevice[];
   readonly resources: OciResources;

@@ -1,3 +1,4 @@
+import type { UserNamespace } from '../../base/id-mapping.js';
 import type { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
 import type { JoinableOperations, NameRegistry } from '../../base/names.js';
@@ -21,6 +22,8 @@ export interface ContainerImage {
     /** `user[:group]`, names or numbers. */
     readonly user: string;
     readonly stopSignal: string;
+    /** Paths that the image declares as volumes. */
+    readonly volumes?: readonly string[];
   };
 }
 
@@ -30,6 +33,8 @@ export interface ContainerImages {
   resolve(image: string): ContainerImage;
   /** Mounts the image's layers with a writable one at `target`; in use under `owner` from then on. */
   mountRootfs(options: RootfsRequest): Promise<void>;
+  /** Mounts an image's content, read-only, at `target`; kept for `owner` until its root is unmounted. */
+  mountVolume(options: VolumeRequest): Promise<void>;
   /** Not mounted is fine. */
   unmountRootfs(options: { readonly owner: string; readonly target: string }): Promise<void>;
   /** After a restart: `owner` still uses the image. */
@@ -42,6 +47,17 @@ export interface RootfsRequest {
   readonly target: string;
   /** A directory for the writable layer. */
   readonly writable: string;
+  /** The pod's own, if it has one. */
+  readonly userns?: UserNamespace | undefined;
+}
+
+export interface VolumeRequest {
+  readonly imageId: string;
+  readonly owner: string;
+  readonly target: string;
+  /** A directory of the image; empty for its root. */
+  readonly subPath: string;
+  readonly userns?: UserNamespace | undefined;
 }
 
 /** What every operation on containers works with; main makes the one there is. */

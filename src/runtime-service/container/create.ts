@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
@@ -8,9 +8,10 @@ import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
+import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
-import { sandboxPaths } from '../../sandbox/files.js';
+import { sandboxPaths, usernsOf } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import { confine } from './confine.js';
@@ -23,6 +24,7 @@ import { makeRecord } from './record.js';
 import { containerSpec } from './spec.js';
 import { moveContainer } from './state.js';
 import type { ContainerConfig, ContainerProcesses, ContainerRecord } from './types.js';
+import { prepareVolumes, unmountVolumes } from './volumes.js';
 
 /**
  * Makes a container in a sandbox and returns its id (CRI CreateContainer): root filesystem, OCI configuration, and the
@@ -44,7 +46,10 @@ export async function createContainer(
   return context.joins.run(name, requestDigest, async () => {
     readyPause(context, sandbox.record.id);
     const image = context.images.resolve(config.image);
-    const record = makeRecord({ name, config, sandbox: sandbox.record, image, requestDigest });
+    const volumeImages = config.mounts.flatMap((mount) =>
+      mount.image === undefined ? [] : [context.images.resolve(mount.image.image)],
+    );
+    const record = makeRecord({ name, config, sandbox: sandbox.record, image, volumeImages, requestDigest });
     context.names.claim(name, record.id);
     return context.locks.run(record.id, () => make(context, { record, sandbox, image }));
   });
@@ -82,11 +87,12 @@ async function acquireAll(
   await context.store.create(record, { state: 'creating' });
   undo.push('bundle', () => removeUnmounted(paths.bundle));
   await ensureDirectory(paths.rootfs, 0o755);
+  if (sandbox.record.config.userns !== undefined) await openToPod(paths);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
-  const { logPath, config, handler } = record;
+  undo.push('volumes', () => unmountVolumes(paths.volumes));
   const [user] = await settleAll<[OciUser, void]>([
     prepareBundle(context, { record, sandbox: sandbox.record, image, paths }),
-    prepareHost(context.runtimes.get(handler), { logPath, mounts: config.mounts }),
+    prepareHost(context.runtimes, record),
   ]);
   const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes, user }));
@@ -97,10 +103,17 @@ async function acquireAll(
 
 /** What the runtime is given: the root filesystem and the OCI configuration, which names the user. */
 async function prepareBundle(context: ContainerContext, parts: SpecParts): Promise<OciUser> {
-  const { record, image, paths } = parts;
+  const { record, sandbox, image, paths } = parts;
   const writable = context.store.dirOf(record.id);
-  await context.images.mountRootfs({ imageId: image.id, owner: record.id, target: paths.rootfs, writable });
-  return writeSpec(context, parts);
+  const userns = usernsOf(sandboxPaths(context.stateDir, sandbox.id), sandbox.config);
+  await context.images.mountRootfs({ imageId: image.id, owner: record.id, target: paths.rootfs, writable, userns });
+  const mounts = await prepareVolumes(context, { ...parts, userns });
+  return writeSpec(context, { ...parts, mounts });
+}
+
+/** Root of the pod's own user namespace must be able to walk to the root filesystem. */
+async function openToPod({ bundle }: ContainerPaths): Promise<void> {
+  await Promise.all([bundle, dirname(bundle)].map((path) => chmod(path, 0o711)));
 }
 
 async function createProcesses(
@@ -137,7 +150,10 @@ interface SpecParts {
 }
 
 /** Returns whom the configuration has init start as. */
-async function writeSpec(context: ContainerContext, { record, sandbox, image, paths }: SpecParts): Promise<OciUser> {
+async function writeSpec(
+  context: ContainerContext,
+  { record, sandbox, image, paths, mounts }: SpecParts & { readonly mounts: readonly ContainerMount[] },
+): Promise<OciUser> {
   const files = sandboxPaths(context.stateDir, sandbox.id);
   const { security } = record.config;
   const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });
@@ -149,6 +165,7 @@ async function writeSpec(context: ContainerContext, { record, sandbox, image, pa
     image,
     user,
     confinement: await confine(context.confiners, security),
+    mounts,
     rootfs: paths.rootfs,
     files: { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' },
     runtime: context.runtimes.get(record.handler),

@@ -7,10 +7,12 @@ import { runOk } from '../../base/spawn.js';
 import { MS } from '../../base/sys/calls.js';
 import { mount, unmount } from '../../base/sys/sys.js';
 import { rejection, useScratch } from '../../base/testing.js';
+import { HostFeatures } from '../../oci/host-features.js';
+import { Runtimes } from '../../oci/runtimes.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import { ownRuntime, RUNC } from '../../oci/testing.js';
 import { prepareHost } from './host-mounts.js';
-import { ContainerWorld } from './testing.js';
+import { containerConfig, ContainerWorld } from './testing.js';
 
 const scratch = useScratch('host-mounts');
 const SHARED = 1 << 20;
@@ -21,9 +23,18 @@ const of = (hostPath: string, more: Partial<ContainerMount> = {}): ContainerMoun
   ...more,
 });
 
+function prepareWith(path: string, mounts: readonly ContainerMount[], logPath = ''): Promise<void> {
+  const runtimes = new Runtimes(
+    new Map([['test', ownRuntime(scratch, { path })]]),
+    'test',
+    new HostFeatures(scratch.root),
+  );
+  return prepareHost(runtimes, { handler: 'test', logPath, config: containerConfig({ mounts }) });
+}
+
 describe('what a container has of the host', () => {
   const prepare = (mounts: readonly ContainerMount[], logPath = ''): Promise<void> =>
-    prepareHost(ownRuntime(scratch), { logPath, mounts });
+    prepareWith(RUNC, mounts, logPath);
 
   beforeEach(async () => {
     await mkdir(scratch.path('point', 'below'), { recursive: true });
@@ -71,7 +82,7 @@ describe('what a container has of the host', () => {
   it('is refused where the handler cannot do it', async () => {
     const path = await scratch.script('runtime', `echo '{}'`);
     const recursive = of('/', { readonly: true, recursiveReadOnly: true });
-    const failed = rejection(prepareHost(ownRuntime(scratch, { path }), { logPath: '', mounts: [recursive] }));
+    const failed = rejection(prepareWith(path, [recursive]));
     expect(await failed).toMatchObject({
       code: 'unimplemented',
       message: `runtime handler "test" has no recursive read-only mounts: ${path} does not have it`,

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
 
-import { failedPrecondition, unimplemented } from '../../base/errors.js';
+import { failedPrecondition } from '../../base/errors.js';
 import { makeHostDirectory, realPaths, typesOfPaths } from '../../base/host-paths.js';
 import { mountOf, readMountTable } from '../../base/mount-table.js';
-import type { OciRuntime } from '../../oci/runtime.js';
-import { servedFeatures } from '../../oci/served-features.js';
+import type { Runtimes } from '../../oci/runtimes.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
+import type { ContainerRecord } from './types.js';
 
 /**
  * Prepares what a container has of the host: the log's directory, a directory for a mount source that is missing, as
@@ -14,10 +14,12 @@ import type { ContainerMount } from '../../oci/spec/mounts.js';
  * unimplemented for what the handler cannot do; deadline-exceeded for a source that does not answer.
  */
 export async function prepareHost(
-  runtime: OciRuntime,
-  { logPath, mounts }: { readonly logPath: string; readonly mounts: readonly ContainerMount[] },
+  runtimes: Runtimes,
+  { handler, logPath, config }: Pick<ContainerRecord, 'handler' | 'logPath' | 'config'>,
 ): Promise<void> {
-  if (mounts.some(({ recursiveReadOnly }) => recursiveReadOnly)) await requireRecursiveReadOnly(runtime);
+  const mounts = config.mounts.filter(({ image }) => image === undefined);
+  if (mounts.some(({ recursiveReadOnly }) => recursiveReadOnly)) await runtimes.require(handler, 'recursiveReadOnly');
+  if (mounts.some(({ mappings }) => mappings !== undefined)) await runtimes.require(handler, 'userNamespaces');
   const sources = [...new Set(mounts.map(({ hostPath }) => hostPath))];
   const logs = logPath === '' ? [] : [dirname(logPath)];
   const types = await typesOfPaths([...sources, ...logs], { what: 'mount source or log directory' });
@@ -25,12 +27,6 @@ export async function prepareHost(
   for (const path of logs)
     if (types.get(path) !== 'directory') await makeHostDirectory(path, { what: `log path ${logPath}: directory` });
   await checkPropagation(mounts);
-}
-
-async function requireRecursiveReadOnly(runtime: OciRuntime): Promise<void> {
-  const { recursiveReadOnly: why } = await servedFeatures(runtime);
-  if (why === '') return;
-  throw unimplemented(`runtime handler "${runtime.options.handler}" has no recursive read-only mounts: ${why}`);
 }
 
 /** mount_namespaces(7): a mount gives events only if it is shared, and takes them only if it is shared or a slave. */

@@ -2,11 +2,12 @@ import { join, normalize } from 'node:path';
 
 import { nowNs } from '../../base/clock.js';
 import { failedPrecondition, invalidArgument } from '../../base/errors.js';
+import { sameMappings } from '../../base/id-mapping.js';
 import { newId } from '../../base/ids.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import type { ContainerImage } from './context.js';
 import { signalName } from './signals.js';
-import type { ContainerConfig, ContainerRecord } from './types.js';
+import type { ContainerConfig, ContainerRecord, VolumeImage } from './types.js';
 
 /** The record of a new container, with all that depends on sandbox and image resolved. */
 export function makeRecord(options: {
@@ -14,9 +15,12 @@ export function makeRecord(options: {
   readonly config: ContainerConfig;
   readonly sandbox: SandboxRecord;
   readonly image: ContainerImage;
+  /** Of the mounts that have an image, in their order. */
+  readonly volumeImages?: readonly ContainerImage[];
   readonly requestDigest: string;
 }): ContainerRecord {
-  const { name, config, sandbox, image, requestDigest } = options;
+  const { name, config, sandbox, image, volumeImages = [], requestDigest } = options;
+  checkUserns(config, sandbox);
   // CRI LinuxSandboxSecurityContext.privileged: the sandbox must have been asked for one that may hold such containers.
   if (config.security.privileged && !sandbox.config.privileged)
     throw failedPrecondition(`sandbox "${sandbox.id}" takes no privileged containers`);
@@ -29,10 +33,27 @@ export function makeRecord(options: {
     createdAt: nowNs(),
     handler: sandbox.handler,
     imageId: image.id,
-    imageRef: image.repoDigests[0] ?? image.id,
+    imageRef: refOf(image),
+    ...(volumeImages.length === 0 ? {} : { volumeImages: volumeImages.map(toVolumeImage) }),
     logPath: logPath(sandbox.config.logDirectory, config.logPath),
     stopSignal: stopSignal(config, image),
   };
+}
+
+function refOf({ id, repoDigests }: ContainerImage): string {
+  return repoDigests[0] ?? id;
+}
+
+function toVolumeImage(image: ContainerImage): VolumeImage {
+  return { imageId: image.id, imageRef: refOf(image) };
+}
+
+/** A pod has one user namespace; a container that asks for another must not run in that one. */
+function checkUserns({ userns: asked }: ContainerConfig, { id, config: { userns } }: SandboxRecord): void {
+  if (asked === undefined) return;
+  const same =
+    asked === 'node' || userns === undefined ? asked === 'node' && userns === undefined : sameMappings(asked, userns);
+  if (!same) throw invalidArgument(`namespace_options.userns_options is not that of sandbox "${id}"`);
 }
 
 /** CRI ContainerConfig.log_path is below PodSandboxConfig.log_directory; without either there is no log. */

@@ -25,7 +25,7 @@ export async function recoverContainers(context: ContainerContext): Promise<void
 function claim(context: ContainerContext, record: ContainerRecord): void {
   const { names, images, logger } = context;
   try {
-    images.adopt(record.id, record.imageId);
+    for (const { imageId } of [record, ...(record.volumeImages ?? [])]) images.adopt(record.id, imageId);
     names.claim(record.name, record.id);
   } catch (error) {
     logger.warn({ container: record.id, error: describeError(error) }, 'a recovered container lacks its image or name');

@@ -6,6 +6,7 @@ import { releaseStrays } from '../../base/strays.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
 import { endStrayProcesses } from './recover.js';
+import { unmountVolumes } from './volumes.js';
 import { stopContainer } from './stop.js';
 
 /** Ends the containers whose record could not be read: they are told by their directories below `<state>`. */
@@ -32,9 +33,10 @@ export async function endOrphans(context: ContainerContext): Promise<void> {
 }
 
 async function release(context: ContainerContext, id: string): Promise<void> {
-  const { bundle, rootfs } = containerPaths(context.stateDir, id);
+  const { bundle, rootfs, volumes } = containerPaths(context.stateDir, id);
   await endStrayProcesses(context, id);
   for (const handler of context.runtimes.names) await context.runtimes.get(handler).delete(id);
+  await unmountVolumes(volumes);
   await context.images.unmountRootfs({ owner: id, target: rootfs });
   await removeUnmounted(bundle);
 }

@@ -2,6 +2,7 @@ import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
 import { moveContainer } from './state.js';
+import { unmountVolumes } from './volumes.js';
 import { stopContainer } from './stop.js';
 
 /** Removes a container, ending it first if it runs (CRI RemoveContainer). Gone already is fine. */
@@ -27,7 +28,8 @@ export async function discardContainer(context: ContainerContext, id: string): P
   const { record } = container;
   await context.store.update(id, (status) => moveContainer(status, { state: 'removing' }), { evenIfFull: true });
   if (context.runtimes.names.includes(record.handler)) await context.runtimes.get(record.handler).delete(id);
-  const { bundle, rootfs } = containerPaths(context.stateDir, id);
+  const { bundle, rootfs, volumes } = containerPaths(context.stateDir, id);
+  await unmountVolumes(volumes);
   await context.images.unmountRootfs({ owner: id, target: rootfs });
   await removeUnmounted(bundle);
   await context.store.delete(id);

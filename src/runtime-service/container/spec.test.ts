@@ -24,13 +24,14 @@ interface Wish {
 }
 
 function spec({ config = {}, security = {}, image = {}, sandbox = {}, target, confinement }: Wish = {}) {
+  const own = containerConfig({ security: { ...SECURITY, ...security }, ...config });
   const pod = podConfig(sandbox);
   const ownNetwork = pod.namespaces.network === 'pod';
   return containerSpec({
     record: {
       ...{ id: 'cid', name: 'n', sandboxId: 'sid', requestDigest: '', createdAt: '1', handler: 'test', imageId: 'i' },
       ...{ imageRef: 'r', logPath: '', stopSignal: 'SIGTERM' },
-      config: containerConfig({ security: { ...SECURITY, ...security }, ...config }),
+      config: own,
     },
     sandbox: {
       ...{
@@ -48,6 +49,7 @@ function spec({ config = {}, security = {}, image = {}, sandbox = {}, target, co
     image: { ...IMAGE, config: { ...IMAGE.config, ...image } },
     user: { uid: 5, gid: 6 },
     confinement: { capabilities: ociCapabilities({ privileged: false, add: [], drop: [] }), ...confinement },
+    mounts: own.mounts,
     rootfs: '/bundle/rootfs',
     files: { resolvConf: '/s/resolv.conf', hostname: '/s/hostname', hosts: '/s/hosts', shm: '/s/shm' },
     runtime: ownRuntime(scratch),

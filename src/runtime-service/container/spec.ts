@@ -2,10 +2,11 @@ import { posix } from 'node:path';
 
 import { invalidArgument } from '../../base/errors.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
+import { ociMappings } from '../../base/id-mapping.js';
 import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
 import type { OciRuntime } from '../../oci/runtime.js';
 import { planDevices } from '../../oci/spec/devices.js';
-import { containerMounts, rootfsPropagation, type SandboxFiles } from '../../oci/spec/mounts.js';
+import { containerMounts, rootfsPropagation, type ContainerMount, type SandboxFiles } from '../../oci/spec/mounts.js';
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../../oci/spec/paths.js';
 import { inheritedRlimits } from '../../oci/spec/rlimits.js';
@@ -26,6 +27,8 @@ export interface SpecInput {
   readonly image: ContainerImage;
   readonly user: OciUser;
   readonly confinement: Confinement;
+  /** Its own mounts, all with paths of the host. */
+  readonly mounts: readonly ContainerMount[];
   readonly rootfs: string;
   readonly files: SandboxFiles;
   readonly runtime: OciRuntime;
@@ -43,18 +46,19 @@ export function containerSpec(input: SpecInput): OciSpec {
     process: containerProcess(input),
     root: { path: input.rootfs, readonly: security.readonlyRootfs },
     mounts: containerMounts({
-      ...{ files: input.files, own: config.mounts, privileged },
+      ...{ files: input.files, own: input.mounts, privileged },
       readonlyRoot: security.readonlyRootfs,
     }),
     annotations: config.annotations,
     linux: {
       namespaces: containerNamespaces(input),
+      ...ociMappings(input.sandbox.config.userns),
       cgroupsPath: cgroupsPath(input.runtime.options.cgroupDriver, input.sandbox.cgroupParent, input.record.id),
       devices: devices.devices,
       resources: ociResources(config.resources, devices.rules),
       maskedPaths: privileged ? [] : (security.maskedPaths ?? MASKED_PATHS),
       readonlyPaths: privileged ? [] : (security.readonlyPaths ?? READONLY_PATHS),
-      rootfsPropagation: rootfsPropagation(config.mounts),
+      rootfsPropagation: rootfsPropagation(input.mounts),
       ...(seccomp === undefined ? {} : { seccomp }),
     },
   };
@@ -99,18 +103,20 @@ function environment({ record: { config }, image, sandbox }: SpecInput): string[
 }
 
 function containerNamespaces({ record, sandbox, pause, target }: SpecInput): OciNamespace[] {
-  const { namespaces } = sandbox.config;
+  const { namespaces, userns } = sandbox.config;
   const join = (type: OciNamespace['type'], { pid }: ProcessIdentity): OciNamespace => ({
     type,
     path: `/proc/${pid}/ns/${NS_FILES[type]}`,
   });
   const list: OciNamespace[] = [{ type: 'mount' }];
+  if (userns !== undefined) list.push(join('user', pause));
   if (namespaces.ipc === 'pod') list.push(join('ipc', pause));
   if (sandbox.netnsPath !== undefined) list.push({ type: 'network', path: sandbox.netnsPath }, join('uts', pause));
   if (record.config.security.pid === 'container') list.push({ type: 'pid' });
   if (record.config.security.pid === 'pod') list.push(join('pid', pause));
   if (target !== undefined) list.push(join('pid', target));
-  if (isCgroupV2() && !record.config.security.privileged) list.push({ type: 'cgroup' });
+  // Root of a user namespace has no say in cgroups but those of its own namespace.
+  if (isCgroupV2() && (!record.config.security.privileged || userns !== undefined)) list.push({ type: 'cgroup' });
   return list;
 }
 

@@ -6,7 +6,8 @@ import { newId } from '../../base/ids.js';
 import { silentLogger } from '../../base/log.js';
 import { JoinableOperations, NameRegistry } from '../../base/names.js';
 import { endProcess, identify } from '../../base/sys/process.js';
-import { mountOverlay, unmount } from '../../base/sys/sys.js';
+import { MS } from '../../base/sys/calls.js';
+import { mount, mountOverlay, unmount } from '../../base/sys/sys.js';
 import { until, type Scratch } from '../../base/testing.js';
 import { AppArmor } from '../../oci/apparmor.js';
 import { OwnCgroup } from '../../oci/cgroup.js';
@@ -92,6 +93,11 @@ class DirectoryImages implements ContainerImages {
     const [upper, work] = [join(writable, 'upper'), join(writable, 'work')];
     for (const dir of [upper, work]) await mkdir(dir, { recursive: true });
     await mountOverlay({ lower: [this.#rootfs], upper, work, target, volatile: true });
+  }
+
+  async mountVolume({ target }: { target: string }): Promise<void> {
+    await mkdir(target, { recursive: true });
+    await mount({ source: this.#rootfs, target, flags: MS.BIND });
   }
 
   unmountRootfs({ target }: { target: string }): Promise<void> {

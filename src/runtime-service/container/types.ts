@@ -1,3 +1,4 @@
+import type { IdMappings } from '../../base/id-mapping.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import type { ContainerDevice } from '../../oci/spec/devices.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
@@ -31,6 +32,8 @@ export interface ContainerConfig {
   readonly stopSignal: string;
   readonly resources: ContainerResources;
   readonly security: SecurityConfig;
+  /** The user namespace that it was asked to be in; absent for the pod's, whichever that is. */
+  readonly userns?: 'node' | IdMappings;
 }
 
 /** CRI LinuxContainerSecurityContext, as far as it is served. */
@@ -69,10 +72,19 @@ export interface ContainerRecord {
   readonly imageId: string;
   /** The image's digest reference, or its id if it has none. */
   readonly imageRef: string;
+  /** The images of the mounts that have one, in their order. */
+  readonly volumeImages?: readonly VolumeImage[];
   /** Absolute; empty for no log. */
   readonly logPath: string;
   /** As CRI's enum names it. */
   readonly stopSignal: string;
+}
+
+/** What an image volume's reference stood for at creation. */
+export interface VolumeImage {
+  readonly imageId: string;
+  /** The image's digest reference, or its id if it has none. */
+  readonly imageRef: string;
 }
 
 /** The processes of a created container. */

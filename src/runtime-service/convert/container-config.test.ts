@@ -112,7 +112,26 @@ describe('toContainerConfig', () => {
       'invalid-argument',
       'config.mounts[0].propagation has the unknown value 5',
     ],
-    [{ mounts: [{ ...mount, image: { image: 'x' } }] }, 'unimplemented', 'config.mounts[0].image is not served yet'],
+    [
+      { mounts: [{ ...mount, image: { image: 'x' } }] },
+      'invalid-argument',
+      'config.mounts[0]: host_path and image are both set',
+    ],
+    [
+      { mounts: [{ ...mount, imageSubPath: 'x' }] },
+      'invalid-argument',
+      'config.mounts[0].image_sub_path is set without image',
+    ],
+    [
+      { mounts: [{ ...mount, hostPath: '', image: { image: 'x' }, imageSubPath: 'a/../../b' }] },
+      'invalid-argument',
+      'config.mounts[0].image_sub_path is no path below an image: "a/../../b"',
+    ],
+    [
+      { mounts: [{ ...mount, hostPath: '', image: {} }] },
+      'invalid-argument',
+      'config.mounts[0].image.image is missing',
+    ],
     [
       { mounts: [{ ...mount, recursiveReadOnly: true }] },
       'invalid-argument',

@@ -4,6 +4,7 @@ import type { ContainerConfig } from '../container/types.js';
 import { toMount } from './mounts.js';
 import { toResources } from './resources.js';
 import { toSecurity } from './security.js';
+import { toUserns } from './user-namespace.js';
 import { absolutePath, required } from './values.js';
 
 type Config = runtime.v1.IContainerConfig;
@@ -14,6 +15,7 @@ export function toContainerConfig(config: Config | null | undefined): ContainerC
   const given = required(config, 'config');
   const metadata = required(given.metadata, 'config.metadata');
   if ((given.CDIDevices ?? []).length > 0) throw unimplemented('config.CDI_devices is not served yet');
+  const userns = toUserns(given.linux?.securityContext?.namespaceOptions?.usernsOptions);
   return {
     metadata: { name: required(metadata.name, 'config.metadata.name'), attempt: metadata.attempt ?? 0 },
     image: required(given.image?.image, 'config.image.image'),
@@ -33,6 +35,7 @@ export function toContainerConfig(config: Config | null | undefined): ContainerC
     stopSignal: toSignal(given.stopSignal),
     resources: toResources(given.linux?.resources),
     security: toSecurity(given.linux?.securityContext),
+    ...(userns === undefined ? {} : { userns }),
   };
 }
 

@@ -4,7 +4,7 @@ import { runtime } from '../../../api/cri/generated/api.cjs';
 import { resourcesOf } from '../container/resources.js';
 import type { Container } from '../container/store.js';
 import type { ContainerStatus } from '../container/types.js';
-import { fromMount } from './mounts.js';
+import { fromMounts } from './mounts.js';
 import { fromResources } from './resources.js';
 import { toTimestamp } from './values.js';
 
@@ -49,12 +49,12 @@ export function fromContainer(container: Container): runtime.v1.IContainer {
 }
 
 export function fromContainerStatus(container: Container): runtime.v1.IContainerStatus {
-  const { config, logPath, stopSignal } = container.record;
+  const { config, logPath, stopSignal, volumeImages } = container.record;
   return {
     ...common(container),
     ...outcome(container.status),
     logPath,
-    mounts: config.mounts.map(fromMount),
+    mounts: fromMounts(config.mounts, volumeImages ?? []),
     resources: { linux: fromResources(resourcesOf(container)) },
     ...userOf(container.status),
     stopSignal: Signal[stopSignal as keyof typeof Signal],

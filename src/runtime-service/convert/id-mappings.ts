@@ -1,6 +1,6 @@
 import type { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument } from '../../base/errors.js';
-import type { IdMapping, IdMappings } from '../../oci/id-mapping.js';
+import type { IdMapping, IdMappings } from '../../base/id-mapping.js';
 
 type Ranges = readonly runtime.v1.IIDMapping[] | null | undefined;
 

@@ -1,8 +1,8 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
-import { invalidArgument, unimplemented } from '../../base/errors.js';
-import type { ContainerMount } from '../../oci/spec/mounts.js';
+import { invalidArgument } from '../../base/errors.js';
+import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
 import { toIdMappings } from './id-mappings.js';
-import { absolutePath, fromEnum } from './values.js';
+import { absolutePath, fromEnum, required } from './values.js';
 
 const { MountPropagation } = runtime.v1;
 
@@ -21,22 +21,35 @@ const TO_CRI = {
 /** @throws invalid-argument naming the field, also where `recursive_read_only` goes without what CRI asks for. */
 export function toMount(mount: runtime.v1.IMount, index: number): ContainerMount {
   const field = `config.mounts[${index}]`;
-  if (mount.image) throw unimplemented(`${field}.image is not served yet`);
   const mappings = toIdMappings(
     { uids: mount.uidMappings, gids: mount.gidMappings },
     { uids: `${field}.uidMappings`, gids: `${field}.gidMappings` },
   );
-  if (mappings !== undefined) throw unimplemented(`${field}.uidMappings is not served yet`);
   const converted = {
     containerPath: absolutePath(mount.containerPath, `${field}.container_path`),
-    hostPath: absolutePath(mount.hostPath, `${field}.host_path`),
+    ...toSource(mount, field),
     readonly: mount.readonly ?? false,
     propagation: fromEnum(PROPAGATION, mount.propagation, `${field}.propagation`),
     ...(mount.recursiveReadOnly ? { recursiveReadOnly: true } : {}),
     ...(mount.selinuxRelabel ? { selinuxRelabel: true } : {}),
+    ...(mappings === undefined ? {} : { mappings }),
   };
   checkRecursive(converted, `${field}.recursive_read_only`);
   return converted;
+}
+
+function toSource(mount: runtime.v1.IMount, field: string): Pick<ContainerMount, 'hostPath' | 'image'> {
+  const subPath = mount.imageSubPath ?? '';
+  if (!mount.image) {
+    if (subPath !== '') throw invalidArgument(`${field}.image_sub_path is set without image`);
+    return { hostPath: absolutePath(mount.hostPath, `${field}.host_path`) };
+  }
+  const { image, userSpecifiedImage } = mount.image;
+  if (mount.hostPath) throw invalidArgument(`${field}: host_path and image are both set`);
+  if (subPath.startsWith('/') || /\0|(^|\/)\.\.(\/|$)/.test(subPath))
+    throw invalidArgument(`${field}.image_sub_path is no path below an image: "${subPath}"`);
+  const name = required(image, `${field}.image.image`);
+  return { hostPath: '', image: { image: name, userSpecifiedImage: userSpecifiedImage ?? '', subPath } };
 }
 
 function checkRecursive({ recursiveReadOnly, readonly, propagation }: ContainerMount, field: string): void {
@@ -45,13 +58,27 @@ function checkRecursive({ recursiveReadOnly, readonly, propagation }: ContainerM
   if (propagation !== 'private') throw invalidArgument(`${field} needs PROPAGATION_PRIVATE`);
 }
 
-/** The mount as it was asked for. */
-export function fromMount(mount: ContainerMount): runtime.v1.IMount {
-  const { containerPath, hostPath, readonly, propagation, recursiveReadOnly, selinuxRelabel } = mount;
+/** The mounts as they were asked for, with what their images stood for. */
+export function fromMounts(
+  mounts: readonly ContainerMount[],
+  volumeImages: readonly { readonly imageRef: string }[],
+): runtime.v1.IMount[] {
+  const images = [...volumeImages];
+  return mounts.map((mount) => fromMount(mount, mount.image === undefined ? undefined : images.shift()?.imageRef));
+}
+
+function fromMount(mount: ContainerMount, imageRef: string | undefined): runtime.v1.IMount {
+  const { containerPath, hostPath, readonly, propagation, recursiveReadOnly, selinuxRelabel, mappings, image } = mount;
   return {
     ...{ containerPath, hostPath, readonly },
     propagation: TO_CRI[propagation],
     ...(recursiveReadOnly ? { recursiveReadOnly } : {}),
     ...(selinuxRelabel ? { selinuxRelabel } : {}),
+    ...(mappings === undefined ? {} : { uidMappings: [mappings.uid], gidMappings: [mappings.gid] }),
+    ...(image === undefined ? {} : fromImage(image, imageRef ?? '')),
   };
+}
+
+function fromImage({ image, userSpecifiedImage, subPath }: ImageSource, imageRef: string): runtime.v1.IMount {
+  return { image: { image, userSpecifiedImage, imageRef }, imageSubPath: subPath };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import Long from 'long';
 
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { thrown } from '../../base/testing.js';
@@ -9,6 +10,7 @@ type Config = runtime.v1.IPodSandboxConfig;
 const { NamespaceMode, Protocol } = runtime.v1;
 
 const metadata = { name: 'web', namespace: 'shop', uid: 'u1', attempt: 2 };
+const range = { hostId: 65_536, containerId: 0, length: 65_536 };
 const options = (namespaceOptions: runtime.v1.INamespaceOption): Config => ({
   linux: { securityContext: { namespaceOptions } },
 });
@@ -88,8 +90,43 @@ describe('toSandboxConfig', () => {
     ],
     [
       options({ usernsOptions: { mode: NamespaceMode.POD } }),
-      'unimplemented',
-      'namespace_options.userns_options: only NODE is served yet',
+      'invalid-argument',
+      'namespace_options.userns_options.uids must have exactly one mapping, not 0',
+    ],
+    [
+      options({ usernsOptions: { uids: [range], gids: [range, range] } }),
+      'invalid-argument',
+      'namespace_options.userns_options.gids must have exactly one mapping, not 2',
+    ],
+    [
+      options({ usernsOptions: { uids: [range], gids: [{ ...range, length: 0 }] } }),
+      'invalid-argument',
+      'namespace_options.userns_options.gids maps no ids: its length is 0',
+    ],
+    [
+      options({ usernsOptions: { uids: [{ ...range, hostId: 0xffff_fff0 }], gids: [range] } }),
+      'invalid-argument',
+      'namespace_options.userns_options.uids goes past the last id',
+    ],
+    [
+      options({ usernsOptions: { uids: [range], gids: [{ ...range, containerId: 1 }] } }),
+      'invalid-argument',
+      'namespace_options.userns_options does not map id 0 of the pod, which root needs',
+    ],
+    [
+      options({ usernsOptions: { mode: NamespaceMode.NODE, uids: [range], gids: [range] } }),
+      'invalid-argument',
+      "namespace_options.userns_options has mappings, which the node's namespace cannot have",
+    ],
+    [
+      options({ usernsOptions: { mode: NamespaceMode.TARGET } }),
+      'invalid-argument',
+      "namespace_options.userns_options.mode is 3: a pod has one of its own, or the node's",
+    ],
+    [
+      options({ ipc: NamespaceMode.NODE, usernsOptions: { uids: [range], gids: [range] } }),
+      'invalid-argument',
+      "namespace_options: a user namespace of the pod's own goes not with the node's ipc",
     ],
   ])('refuses %j', (config, code, message) => {
     const whole = config === null || Object.keys(config).length === 0 ? config : { metadata, ...config };
@@ -102,5 +139,13 @@ describe('toSandboxConfig', () => {
   it('serves a user namespace that is the node’s', () => {
     const config = convert({ metadata, ...options({ usernsOptions: { mode: NamespaceMode.NODE } }) });
     expect(config.namespaces).toEqual({ network: 'pod', pid: 'pod', ipc: 'pod' });
+    expect(config.userns).toBeUndefined();
+  });
+
+  it('serves one of the pod’s own, with overhead and resources to tell', () => {
+    const { linux } = options({ usernsOptions: { uids: [range], gids: [{ ...range, hostId: 9 }] } });
+    const config = convert({ metadata, linux: { ...linux, overhead: { cpuShares: Long.fromNumber(5) } } });
+    expect(config.userns).toEqual({ uid: range, gid: { ...range, hostId: 9 } });
+    expect([config.overhead?.cpuShares, config.resources]).toEqual([5, undefined]);
   });
 });

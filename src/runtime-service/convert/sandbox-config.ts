@@ -1,7 +1,10 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument, unimplemented } from '../../base/errors.js';
+import type { IdMappings } from '../../base/id-mapping.js';
 import type { PortMapping, SandboxConfig, SandboxMetadata, SandboxNamespaces } from '../../sandbox/types.js';
-import { refuseUserNamespace, toSeccompProfile } from './security.js';
+import { toResources } from './resources.js';
+import { toSeccompProfile } from './security.js';
+import { toUserns } from './user-namespace.js';
 import { absolutePath, fromEnum, required } from './values.js';
 
 type Config = runtime.v1.IPodSandboxConfig;
@@ -13,7 +16,8 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
   const { dnsConfig, linux } = given;
   const security = linux?.securityContext;
   const seccomp = toSeccompProfile(security ?? {}, 'config.linux.security_context');
-  refuseUserNamespace(security?.namespaceOptions?.usernsOptions);
+  const namespaces = toNamespaces(security?.namespaceOptions);
+  const userns = toOwnUserns(security?.namespaceOptions, namespaces);
   return {
     metadata: toMetadata(given.metadata),
     hostname: toHostname(given.hostname ?? ''),
@@ -24,10 +28,13 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
     annotations: given.annotations ?? {},
     cgroupParent: linux?.cgroupParent ?? '',
     runtimeHandler,
-    namespaces: toNamespaces(security?.namespaceOptions),
+    namespaces,
     sysctls: linux?.sysctls ?? {},
     privileged: security?.privileged ?? false,
     ...(seccomp === undefined ? {} : { seccomp }),
+    ...(userns === undefined ? {} : { userns }),
+    ...(linux?.overhead ? { overhead: toResources(linux.overhead) } : {}),
+    ...(linux?.resources ? { resources: toResources(linux.resources) } : {}),
   };
 }
 
@@ -85,4 +92,17 @@ function toNamespaces(options: runtime.v1.INamespaceOption | null | undefined): 
     pid: fromEnum(PID, options?.pid, `${field}.pid`),
     ipc: fromEnum(NETWORK, options?.ipc, `${field}.ipc`),
   };
+}
+
+/** A pod in a user namespace of its own has no rights over the node's other namespaces (user_namespaces(7)). */
+function toOwnUserns(
+  options: runtime.v1.INamespaceOption | null | undefined,
+  namespaces: SandboxNamespaces,
+): IdMappings | undefined {
+  const userns = toUserns(options?.usernsOptions);
+  if (userns === undefined || userns === 'node') return undefined;
+  const shared = (['network', 'pid', 'ipc'] as const).find((name) => namespaces[name] === 'node');
+  if (shared !== undefined)
+    throw invalidArgument(`namespace_options: a user namespace of the pod's own goes not with the node's ${shared}`);
+  return userns;
 }

@@ -1,5 +1,6 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import type { Sandbox } from '../../sandbox/store.js';
+import { fromMappings } from './user-namespace.js';
 import { toTimestamp } from './values.js';
 
 const { NamespaceMode, PodSandboxState } = runtime.v1;
@@ -30,10 +31,13 @@ const MODES = { pod: NamespaceMode.POD, container: NamespaceMode.CONTAINER, node
 
 export function fromSandboxStatus(sandbox: Sandbox): runtime.v1.IPodSandboxStatus {
   const { network, pid, ipc } = sandbox.record.config.namespaces;
+  const { userns } = sandbox.record.config;
+  const usernsOptions =
+    userns === undefined ? {} : { usernsOptions: { mode: NamespaceMode.POD, ...fromMappings(userns) } };
   const [ip = '', ...others] = sandbox.status.state === 'ready' ? sandbox.status.ips : [];
   return {
     ...fromSandbox(sandbox),
     network: { ip, additionalIps: others.map((other) => ({ ip: other })) },
-    linux: { namespaces: { options: { network: MODES[network], pid: MODES[pid], ipc: MODES[ipc] } } },
+    linux: { namespaces: { options: { network: MODES[network], pid: MODES[pid], ipc: MODES[ipc], ...usernsOptions } } },
   };
 }

@@ -107,11 +107,3 @@ describe('profiles', () => {
     expect(thrown(() => convert(context))).toMatchObject({ code: 'invalid-argument', message: `${FIELD}.${message}` });
   });
 });
-
-describe('a user namespace', () => {
-  it('of the pod is not left out in silence', () => {
-    const context = { namespaceOptions: { usernsOptions: { mode: NamespaceMode.POD } } };
-    expect(thrown(() => convert(context))).toMatchObject({ code: 'unimplemented' });
-    expect(convert({ namespaceOptions: { usernsOptions: { mode: NamespaceMode.NODE } } }).pid).toBe('pod');
-  });
-});

@@ -1,5 +1,5 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
-import { invalidArgument, unimplemented } from '../../base/errors.js';
+import { invalidArgument } from '../../base/errors.js';
 import type { SecurityProfile } from '../../oci/security-profile.js';
 import type { SecurityConfig } from '../container/types.js';
 import { toSecurityProfile } from './security-profile.js';
@@ -17,14 +17,10 @@ const PID = {
 } as const;
 const POLICY = { [SupplementalGroupsPolicy.Merge]: 'merge', [SupplementalGroupsPolicy.Strict]: 'strict' } as const;
 
-/**
- * @throws invalid-argument for contradictions; unimplemented for confinement that is not served yet: a container that
- * asks for it must not run without.
- */
+/** @throws invalid-argument for contradictions, naming the field. */
 export function toSecurity(context: Context | null | undefined): SecurityConfig {
   const given = context ?? {};
   const { runAsUser, runAsGroup, runAsUsername, namespaceOptions } = given;
-  refuseUserNamespace(namespaceOptions?.usernsOptions);
   if (runAsUser && runAsUsername) throw invalidArgument(`${FIELD}: run_as_user and run_as_username are both set`);
   return {
     privileged: given.privileged ?? false,
@@ -83,10 +79,4 @@ function toId(value: Parameters<typeof toNumber>[0], name: string): number {
   const id = toNumber(value, `${FIELD}.${name}`);
   if (id < 0 || id >= 0xffff_ffff) throw invalidArgument(`${FIELD}.${name} is no id: ${id}`);
   return id;
-}
-
-/** A pod's own user namespace is mode POD; NODE, or no option, is the node's. */
-export function refuseUserNamespace(options: runtime.v1.IUserNamespace | null | undefined): void {
-  if (options && options.mode !== NamespaceMode.NODE)
-    throw unimplemented('namespace_options.userns_options: only NODE is served yet');
 }

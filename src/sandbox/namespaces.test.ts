@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 
 import { rejection, useScratch } from '../base/testing.js';
-import { dropNetns, makeNetns, netnsPathOf } from './netns.js';
+import { dropNamespace, makeNetns, netnsPathOf } from './namespaces.js';
 
 const scratch = useScratch('netns');
 
@@ -18,11 +18,11 @@ describe('a network namespace', () => {
 
   it('is pinned until it is dropped, once or twice', async () => {
     const path = netnsPathOf(scratch.path('made', 'here'), 'abc');
-    scratch.defer(() => dropNetns(path));
+    scratch.defer(() => dropNamespace(path));
     await makeNetns(path);
     expect(statSync(path).ino).not.toBe(statSync('/proc/self/ns/net').ino);
-    await dropNetns(path);
-    await dropNetns(path);
+    await dropNamespace(path);
+    await dropNamespace(path);
     expect(existsSync(path)).toBe(false);
   });
 

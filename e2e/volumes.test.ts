@@ -1,0 +1,143 @@
+import { existsSync } from 'node:fs';
+import { chmod, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { OWN } from './images/own-images.js';
+import { TOOLS } from './harness/crictl.js';
+import { openHouse, type House } from './harness/house.js';
+import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+
+describe('volumes', () => {
+  let house: House;
+  beforeAll(async () => {
+    house = await openHouse(async ({ dir }) => {
+      await chmod(dir, 0o711);
+      return { runtime: { handlers: { newer: { path: join(TOOLS, 'runc') } } } };
+    });
+    for (const image of [BUSYBOX, OWN.content, OWN.volumes]) await house.crictl.ok('pull', image);
+  });
+  afterAll(() => house.close());
+
+  const exec = (id: string, ...command: string[]): Promise<string> => house.crictl.ok('exec', '-s', id, ...command);
+
+  async function start(fields: object, podFields: object = {}, ...podOptions: string[]) {
+    const pod = await writePod(house, podFields);
+    const podId = await house.crictl.ok('runp', ...podOptions, pod.path);
+    const id = await runContainer(house, podId, { pod, container: await writeContainer(house, fields) });
+    return { pod, podId, id };
+  }
+
+  async function remove(podId: string): Promise<void> {
+    await house.crictl.ok('stopp', podId);
+    await house.crictl.ok('rmp', podId);
+    await house.assertEmpty();
+  }
+
+  const content = (more: object = {}) => ({ container_path: '/data', image: { image: OWN.content }, ...more });
+
+  describe('that are images', () => {
+    it('show the image, read-only', async () => {
+      const { podId, id } = await start({ mounts: [content()] });
+      expect(await exec(id, 'cat', '/data/top')).toBe('top');
+      expect(await exec(id, 'cat', '/data/sub/dir/file')).toBe('below');
+      expect(await exec(id, 'sh', '-c', 'touch /data/x 2>&1; touch /data/sub/x 2>&1; true')).toMatch(
+        /^(.*Read-only file system\n?){2}$/,
+      );
+      const { status } = (await house.crictl.json('inspect', id)) as { status: { mounts: object[] } };
+      expect(status.mounts).toMatchObject([
+        {
+          containerPath: '/data',
+          hostPath: '',
+          image: { image: OWN.content, imageRef: expect.stringContaining('@sha256:') },
+        },
+      ]);
+      await remove(podId);
+    });
+
+    it.each(['sub/dir', 'link', './sub//dir/'])('show a directory of it alone: %s', async (path) => {
+      const { podId, id } = await start({ mounts: [content({ image_sub_path: path })] });
+      expect(await exec(id, 'ls', '/data')).toBe('file');
+      await remove(podId);
+    });
+
+    it.each([
+      ['top', 'InvalidArgument'],
+      ['nothing', 'InvalidArgument'],
+      ['out', 'InvalidArgument'],
+      ['up', 'InvalidArgument'],
+      ['../etc', 'InvalidArgument'],
+      ['/etc', 'InvalidArgument'],
+    ])('show nothing outside of it, and no file: %s', async (path, code) => {
+      const pod = await writePod(house);
+      const podId = await runPod(house, pod);
+      const container = await writeContainer(house, { mounts: [content({ image_sub_path: path })] });
+      const { stderr } = await house.crictl.run('create', podId, container, pod.path);
+      expect(stderr).toMatch(new RegExp(`code = (${code})`));
+      await remove(podId);
+    });
+
+    it('need an image that was pulled', async () => {
+      const pod = await writePod(house);
+      const podId = await runPod(house, pod);
+      const container = await writeContainer(house, { mounts: [content({ image: { image: 'ghost.invalid/x:1' } })] });
+      const { stderr } = await house.crictl.run('create', podId, container, pod.path);
+      expect(stderr).toContain('code = NotFound');
+      await remove(podId);
+    });
+
+    it('outlive the daemon, and keep their image', async () => {
+      const { podId, id, pod } = await start({ mounts: [content()] });
+      await house.crictl.ok('rmi', OWN.content);
+      await house.daemon.kill9();
+      await house.daemon.start();
+      expect(await exec(id, 'cat', '/data/top')).toBe('top');
+      const again = await writeContainer(house, { mounts: [content()] });
+      expect((await house.crictl.run('create', podId, again, pod.path)).stderr).toContain('code = NotFound');
+      await remove(podId);
+      await house.crictl.ok('pull', OWN.content);
+    });
+
+    it('show the ids of a pod’s own user namespace', async () => {
+      const range = [{ host_id: 1_000_000, length: 65_536 }];
+      const linux = { security_context: { namespace_options: { userns_options: { uids: range, gids: range } } } };
+      const { podId, id } = await start(
+        { linux, mounts: [content()], image: { image: OWN.volumes } },
+        { linux },
+        '-r',
+        'newer',
+      );
+      expect(await exec(id, 'stat', '-c', '%u', '/data/top', '/var/data/file', '/var/empty')).toBe('0\n5\n0');
+      await exec(id, 'sh', '-c', 'touch /var/data/new /var/empty/new');
+      await remove(podId);
+    });
+  });
+
+  describe('that an image declares', () => {
+    const OF_IMAGE = { image: { image: OWN.volumes } };
+
+    it('have its content with its owners, and go with the container', async () => {
+      const { podId, id } = await start(OF_IMAGE);
+      expect(await exec(id, 'stat', '-c', '%u:%g %a', '/var/data', '/var/data/file', '/var/empty')).toBe(
+        '5:6 750\n5:6 644\n0:0 755',
+      );
+      expect(await exec(id, 'sh', '-c', 'cat /var/data/link; echo new > /var/data/new')).toBe('of the image');
+      expect(await exec(id, 'grep', '-c', ' /var/data \\| /var/empty ', '/proc/mounts')).toBe('2');
+      const volumes = join(house.scratch.root, 'containers', id, 'volumes');
+      expect((await readdir(volumes)).sort()).toEqual(['0', '1']);
+      expect((await stat(join(volumes, '0', 'new'))).size).toBe(4);
+      await remove(podId);
+      expect(existsSync(volumes)).toBe(false);
+    });
+
+    it('give way to mounts of the request', async () => {
+      const mounts = [content({ container_path: '/var//data/' })];
+      const { podId, id } = await start({ ...OF_IMAGE, mounts });
+      expect(await exec(id, 'ls', '/var/data')).toContain('top');
+      expect(await readdir(join(house.scratch.root, 'containers', id, 'volumes'))).toEqual(['0']);
+      expect((await inspect(house, id)).status.state).toBe('CONTAINER_RUNNING');
+      await remove(podId);
+    });
+  });
+});

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { ensureDirectory } from '../base/files.js';
+import type { IdMappings } from '../base/id-mapping.js';
+import { MS } from '../base/sys/calls.js';
+import { bringUpLoopbackIn, createNetns, mount, unmount } from '../base/sys/sys.js';
+import { withUserNamespace } from '../oci/user-namespace.js';
+
+/** Where a sandbox's network namespace is pinned: a name like the peers', known before anything is made. */
+export function netnsPathOf(dir: string, sandboxId: string): string {
+  const hex = createHash('sha256').update(sandboxId).digest('hex');
+  const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  return join(dir, `cni-${uuid}`);
+}
+
+export async function makeNetns(path: string): Promise<void> {
+  await makePinFile(path);
+  await createNetns(path);
+}
+
+/**
+ * Makes a user namespace and the network namespace that it owns, and pins both: made the other way round, the pod's
+ * root could not configure its own network (user_namespaces(7)).
+ */
+export async function makeUserAndNetns(paths: {
+  readonly userns: string;
+  readonly netns: string;
+  readonly mappings: IdMappings;
+}): Promise<void> {
+  const { userns, netns, mappings } = paths;
+  await Promise.all([makePinFile(userns), makePinFile(netns)]);
+  await withUserNamespace(mappings, async (pid) => {
+    await mount({ source: `/proc/${pid}/ns/user`, target: userns, flags: MS.BIND });
+    await mount({ source: `/proc/${pid}/ns/net`, target: netns, flags: MS.BIND });
+    await bringUpLoopbackIn(netns);
+  });
+}
+
+async function makePinFile(path: string): Promise<void> {
+  await ensureDirectory(join(path, '..'), 0o755);
+  await writeFile(path, '', { mode: 0o444, flag: 'wx' });
+}
+
+/** Lets go of a pinned namespace; the kernel ends it with its last process. Gone already is fine. */
+export async function dropNamespace(path: string): Promise<void> {
+  await unmount(path, { detach: true });
+  await rm(path, { force: true });
+}
