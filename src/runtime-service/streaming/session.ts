@@ -9,6 +9,7 @@ export class Session {
   readonly #idleMs: number;
   #timer: NodeJS.Timeout | undefined;
   #active = performance.now();
+  #over = false;
 
   /** `idleMs` 0: it may idle for ever. */
   constructor(idleMs: number) {
@@ -31,12 +32,14 @@ export class Session {
   }
 
   abort(reason: GantryError): void {
-    this.#controller.abort(reason);
+    if (this.#over) return;
     this.close();
+    this.#controller.abort(reason);
   }
 
-  /** The session is over; its signal no longer fires for idleness. */
+  /** The session is over: its signal fires no more. */
   close(): void {
+    this.#over = true;
     clearTimeout(this.#timer);
   }
 

@@ -11,7 +11,7 @@ import { endOf, start } from '../../base/spawn.js';
 import { StreamingServer, type StreamingServerOptions } from './server.js';
 import { DICTIONARY } from './spdy/dictionary.js';
 import { FrameParser, type ControlFrame } from './spdy/frame-parser.js';
-import { controlFrame, dataFrame, FLAG_FIN, readStreamId, TYPE } from './spdy/frames.js';
+import { controlFrame, dataFrame, FLAG_FIN, readStreamId, RESET, rstStream, TYPE } from './spdy/frames.js';
 import type { ExecTarget, StreamingBackend, StreamSession, TerminalSize } from './types.js';
 
 /** Runs commands of this host instead of a container's, and connects to its ports. */
@@ -23,9 +23,10 @@ export class HostBackend implements StreamingBackend {
   async exec({ command: [program = '', ...args] }: ExecTarget, session: StreamSession): Promise<{ exitCode: number }> {
     session.onResize((size) => this.sizes.push(size));
     const child = start(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    const kill = (): void => void child.kill('SIGKILL');
+    const { pid } = child;
+    const kill = (): void => void (pid !== undefined && this.pids.has(pid) && process.kill(-pid, 'SIGKILL'));
     session.signal.addEventListener('abort', kill);
-    if (child.pid !== undefined) this.pids.add(child.pid);
+    if (pid !== undefined) this.pids.add(pid);
     if (child.stdin !== null) {
       if (session.stdin === undefined) child.stdin.end();
       else pipeline(session.stdin, child.stdin).catch(() => undefined);
@@ -40,8 +41,8 @@ export class HostBackend implements StreamingBackend {
       else await pipeline(from, to, { end: false }).catch(() => undefined);
     });
     const exitCode = await endOf(child, program, 'exit');
+    if (pid !== undefined) this.pids.delete(pid);
     await Promise.all(carried);
-    if (child.pid !== undefined) this.pids.delete(child.pid);
     if (session.signal.aborted) throw cancelled('the command was killed');
     return { exitCode };
   }
@@ -93,7 +94,8 @@ export interface Upgraded {
 
 /** Asks for an upgrade to SPDY, or to what the headers say. */
 export async function upgrade(url: string, headers: Record<string, string | string[]>): Promise<Upgraded> {
-  const asked = request(url, { method: 'POST', headers: { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', ...headers } });
+  const method = headers['Upgrade'] === 'websocket' ? 'GET' : 'POST';
+  const asked = request(url, { method, headers: { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', ...headers } });
   asked.end();
   return new Promise((resolve, reject) => {
     asked.on('error', reject);
@@ -176,6 +178,10 @@ export class SpdyClient {
 
   end(id: number): void {
     this.socket.write(dataFrame(id, Buffer.alloc(0), FLAG_FIN));
+  }
+
+  reset(id: number): void {
+    this.socket.write(rstStream(id, RESET.cancel));
   }
 
   stream(id: number): Received {
