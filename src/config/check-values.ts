@@ -7,7 +7,11 @@ import { isSlice } from './text-types.js';
 /** Checks what no single row of the table can: values that do not go together; `skip` are keys reported before. */
 export function checkValues(values: ResolvedValues, skip: ReadonlySet<string>): Problem[] {
   const cgroups = skip.has('cgroup_driver') ? [] : ['runtime.monitor_cgroup', 'runtime.cgroup_parent'];
-  const problems = [...checkDirectories(values), ...cgroups.flatMap((key) => checkCgroup(values, key))];
+  const problems = [
+    ...checkDirectories(values),
+    ...checkTls(values),
+    ...cgroups.flatMap((key) => checkCgroup(values, key)),
+  ];
   return problems.filter(({ key }) => key === undefined || !skip.has(key));
 }
 
@@ -20,6 +24,13 @@ function checkDirectories(values: ResolvedValues): Problem[] {
     .map((key) => problemAt(values, key, 'must not be /'));
   if (root === state) problems.push(problemAt(values, 'state', `must not be the same directory as root, ${root}`));
   return problems;
+}
+
+function checkTls(values: ResolvedValues): Problem[] {
+  const [cert, key] = ['streaming.tls_cert', 'streaming.tls_key'] as const;
+  const [first, second] = textValue(values, cert) === '' ? [key, cert] : [cert, key];
+  if (textValue(values, first) === '' || textValue(values, second) !== '') return [];
+  return [problemAt(values, first, `${second} must be set, too`)];
 }
 
 function checkCgroup(values: ResolvedValues, key: string): Problem[] {

@@ -16,6 +16,7 @@ import { adminHandlers, adminStreams } from './admin.js';
 import { nodeStatus } from './node-status.js';
 import { openPods } from './pods.js';
 import { recover } from './recover.js';
+import { startStreaming } from './streaming.js';
 
 export interface Daemon {
   /** Drains the calls under way and lets go of everything; containers go on. */
@@ -36,10 +37,12 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const stores = { sandboxes: pods.sandboxes.store, containers: pods.containers.store };
   const events = new EventHub(stores);
   const stats = openStats({ ...stores, layersDir: join(config.root, 'containers'), logger });
+  const streaming = await startStreaming(config, pods, logger);
   const context = {
     ...pods,
     events,
     stats,
+    streaming,
     node: nodeStatus({
       ...{ config, cni, images, retries: pods.retries },
       ...{ runtimes: pods.sandboxes.runtimes, confiners: pods.containers.confiners },
@@ -62,7 +65,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
   return {
     async stop() {
-      await server.drain(DRAIN_MS);
+      await Promise.all([server.drain(DRAIN_MS), streaming.stop()]);
       await Promise.all([pods.sandboxes.joins.idle(), pods.containers.joins.idle()]);
       pods.retries.stop();
       cni.close();

@@ -2,6 +2,7 @@ import type { ContainerContext } from '../container/context.js';
 import type { EventHub } from '../events/event-hub.js';
 import type { ServedFeatures } from '../../oci/served-features.js';
 import type { SandboxContext } from '../../sandbox/context.js';
+import type { StreamTarget } from '../streaming/types.js';
 import type { StatsContext } from '../stats/context.js';
 
 /** What the handlers of the runtime service call. */
@@ -11,6 +12,13 @@ export interface RuntimeServiceContext {
   readonly node: NodeStatus;
   readonly events: EventHub;
   readonly stats: StatsContext;
+  readonly streaming: StreamUrls;
+}
+
+/** Where streams are served. */
+export interface StreamUrls {
+  /** A URL that serves the target, once and within a minute. @throws resource-exhausted */
+  urlFor(target: StreamTarget): Promise<string>;
 }
 
 /** What the daemon says of itself and of its node. */

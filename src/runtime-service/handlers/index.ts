@@ -1,8 +1,10 @@
 import type { Handlers } from '../../server/handlers.js';
+import { attach } from './attach.js';
 import { containerStats } from './container-stats.js';
 import { containerStatus } from './container-status.js';
 import type { RuntimeServiceContext } from './context.js';
 import { createContainer } from './create-container.js';
+import { exec } from './exec.js';
 import { execSync } from './exec-sync.js';
 import { getContainerEvents } from './get-container-events.js';
 import { listContainerStats } from './list-container-stats.js';
@@ -13,6 +15,7 @@ import { listPodSandboxMetrics } from './list-pod-sandbox-metrics.js';
 import { listPodSandboxStats } from './list-pod-sandbox-stats.js';
 import { podSandboxStats } from './pod-sandbox-stats.js';
 import { podSandboxStatus } from './pod-sandbox-status.js';
+import { portForward } from './port-forward.js';
 import { reopenContainerLog } from './reopen-container-log.js';
 import { removeContainer } from './remove-container.js';
 import { removePodSandbox } from './remove-pod-sandbox.js';
@@ -54,6 +57,9 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     UpdateContainerResources: updateContainerResources(context),
     ReopenContainerLog: reopenContainerLog(context),
     ExecSync: execSync(context),
+    Exec: exec(context),
+    Attach: attach(context),
+    PortForward: portForward(context),
     ContainerStats: containerStats(context),
     ListContainerStats: listContainerStats(context),
     StreamContainerStats: streamContainerStats(context),

@@ -41,16 +41,26 @@ const header = fc.tuple(
   fc.constantFrom('stdin', 'stdout', 'error', 'data', '80', '-1', ''),
 );
 const frame = fc.oneof(
-  fc.tuple(streamId, fc.uint8Array({ maxLength: 40 }), fc.nat(255)).map(([id, data, flags]) => dataFrame(id, Buffer.from(data), flags)),
-  fc.tuple(streamId, fc.array(header, { maxLength: 4 }), fc.nat(3)).map(([id, headers, flags]) => synStream(id, headerBlock(headers), flags)),
+  fc
+    .tuple(streamId, fc.uint8Array({ maxLength: 40 }), fc.nat(255))
+    .map(([id, data, flags]) => dataFrame(id, Buffer.from(data), flags)),
+  fc
+    .tuple(streamId, fc.array(header, { maxLength: 4 }), fc.nat(3))
+    .map(([id, headers, flags]) => synStream(id, headerBlock(headers), flags)),
   fc.tuple(streamId, fc.uint8Array({ maxLength: 60 })).map(([id, bytes]) => synStream(id, Buffer.from(bytes))),
-  fc.tuple(fc.nat(12), fc.uint8Array({ maxLength: 30 }), fc.nat(255)).map(([type, bytes, flags]) => controlFrame(type, Buffer.from(bytes), flags)),
+  fc
+    .tuple(fc.nat(12), fc.uint8Array({ maxLength: 30 }), fc.nat(255))
+    .map(([type, bytes, flags]) => controlFrame(type, Buffer.from(bytes), flags)),
   streamId.map((id) => rstStream(id, 5)),
   streamId.map((id) => ping(id)),
   fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
 );
 /** Frames, cut off somewhere, in pieces of any size. */
-const conversation = fc.tuple(fc.array(frame, { maxLength: 12 }), fc.nat(), fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }));
+const conversation = fc.tuple(
+  fc.array(frame, { maxLength: 12 }),
+  fc.nat(),
+  fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }),
+);
 
 function piecesOf([frames, cut, sizes]: readonly [readonly Buffer[], number, readonly number[]]): Buffer[] {
   const all = Buffer.concat(frames);

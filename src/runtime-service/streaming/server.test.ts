@@ -47,7 +47,10 @@ describe('streaming server', () => {
 
   it('says where it cannot listen', async () => {
     const port = Number(new URL((await start()).baseUrl).port);
-    await expect(start({ port })).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining(String(port)) });
+    await expect(start({ port })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining(String(port)),
+    });
   });
 
   it('refuses sessions beyond the limit, and takes others when one has ended', async () => {
@@ -130,14 +133,29 @@ describe('streaming server', () => {
       const tls = { cert: '/etc/hostname', key: '/no/such/key' };
       const options = { address: '127.0.0.1', port: 0, idleMs: 0, maxSessions: 1, backend: new HostBackend(), tls };
       const started = StreamingServer.start({ ...options, logger: silentLogger() });
-      await expect(started).rejects.toMatchObject({ code: 'failed-precondition', message: expect.stringContaining('/no/such/key') });
+      await expect(started).rejects.toMatchObject({
+        code: 'failed-precondition',
+        message: expect.stringContaining('/no/such/key'),
+      });
     });
   });
 });
 
 /** Writes a certificate of its own, as tools do: beside, then renamed. */
 async function certificate({ cert, key }: { cert: string; key: string }, name: string): Promise<void> {
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`];
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+  ];
   execFileSync('openssl', [...args, '-out', `${cert}.new`, '-keyout', `${key}.new`], { stdio: 'ignore' });
   await rename(`${cert}.new`, cert);
   await rename(`${key}.new`, key);

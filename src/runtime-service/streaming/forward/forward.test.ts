@@ -98,7 +98,10 @@ describe('port-forward', () => {
       gone.server.close();
       const refused = await open(client, gone.port);
       await client.until(() => client.stream(refused.data).reset !== undefined);
-      const reset = await open(client, await port((socket) => void socket.once('data', () => socket.resetAndDestroy())));
+      const reset = await open(
+        client,
+        await port((socket) => void socket.once('data', () => socket.resetAndDestroy())),
+      );
       client.send(reset.data, 'x');
       await client.until(() => client.stream(reset.data).reset !== undefined);
       // A word here would make Go clients close everything.
@@ -169,7 +172,10 @@ describe('port-forward', () => {
       }
     }
     const own = await startStreaming({ backend: new Failing() });
-    const client = await SpdyClient.connect(await own.urlFor({ kind: 'port-forward', sandboxId: 's', ports: [] }), PROTOCOL);
+    const client = await SpdyClient.connect(
+      await own.urlFor({ kind: 'port-forward', sandboxId: 's', ports: [] }),
+      PROTOCOL,
+    );
     const { error } = await open(client, 80);
     expect(await client.whole(error)).toBe('sandbox "s" is not-ready');
     client.socket.destroy();
@@ -195,7 +201,12 @@ describe('port-forward', () => {
       const hello = Buffer.from('hello');
       ws.send(base64 ? `0${hello.toString('base64')}` : Buffer.concat([Buffer.of(0), hello]));
       expect((await once(ws, 'close'))[0]).toBe(1000);
-      expect([0, 1, 2, 3].map((channel) => data.get(channel)?.readUInt16LE())).toEqual([echo, echo, refusing.port, refusing.port]);
+      expect([0, 1, 2, 3].map((channel) => data.get(channel)?.readUInt16LE())).toEqual([
+        echo,
+        echo,
+        refusing.port,
+        refusing.port,
+      ]);
       expect(data.get(0)?.subarray(2).toString()).toBe('hello');
       expect(data.get(3)?.subarray(2).toString()).toContain(String(refusing.port));
     },

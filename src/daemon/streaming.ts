@@ -1,0 +1,26 @@
+import type { Logger } from '../base/log.js';
+import type { Config } from '../config/config.js';
+import { createStreamingBackend } from '../runtime-service/streaming/backend/index.js';
+import { StreamingServer } from '../runtime-service/streaming/server.js';
+import type { Pods } from './pods.js';
+
+/** Serves the streams of Exec, Attach and PortForward. */
+export async function startStreaming({ streaming }: Config, pods: Pods, logger: Logger): Promise<StreamingServer> {
+  const { address, port, tlsCert, tlsKey, idleTimeout, maxSessions } = streaming;
+  const server = await StreamingServer.start({
+    address,
+    port,
+    ...(tlsCert === '' ? {} : { tls: { cert: tlsCert, key: tlsKey } }),
+    idleMs: idleTimeout * 1000,
+    maxSessions,
+    backend: createStreamingBackend(pods.containers),
+    logger,
+  });
+  if (tlsCert === '' && !isLoopback(address))
+    logger.warn({ address }, 'streams are served without TLS beyond this node');
+  return server;
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
