@@ -23,6 +23,8 @@ async function main(): Promise<void> {
   const config = await loadConfig(values.config === undefined ? {} : { file: values.config });
   const logger = createLogger(config.log);
   watchEventLoop(logger);
+  // What is made for containers must be as readable as it is meant to be, and they inherit it: systemd's default.
+  process.umask(0o022);
   const daemon = await startDaemon(config, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   process.on('SIGHUP', () => logger.warn('SIGHUP: the configuration is read at start only'));

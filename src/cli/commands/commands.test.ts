@@ -231,3 +231,17 @@ describe('gantry registry explain', () => {
     expect(await gantry(['registry', 'explain', '-x-'])).toMatchObject({ code: 1 });
   });
 });
+
+describe('gantry seccomp print', () => {
+  const printed = async (...args: readonly string[]) =>
+    JSON.parse((await gantry(['seccomp', 'print', ...args])).stdout) as { syscalls: { names: string[] }[] };
+  const names = ({ syscalls }: Awaited<ReturnType<typeof printed>>): string[] => syscalls.flatMap((rule) => rule.names);
+
+  it('prints the profile whole, and as a container gets it', async () => {
+    expect(await printed()).toMatchObject({ defaultAction: 'SCMP_ACT_ERRNO', archMap: expect.anything() });
+    expect(names(await printed())).toContain('mount');
+    expect(names(await printed('--resolved'))).not.toContain('mount');
+    expect(names(await printed('--resolved', '--cap-add', 'sys_admin'))).toContain('mount');
+    expect(await gantry(['seccomp', 'print', '--resolved', '--cap-add', 'nope'])).toMatchObject({ code: 1 });
+  });
+});

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+
 import { runtime } from '../../../api/cri/generated/api.cjs';
-import { invalidArgument } from '../../base/errors.js';
+import { invalidArgument, unimplemented } from '../../base/errors.js';
 import type { SecurityProfile } from '../../oci/security-profile.js';
 import type { SecurityConfig } from '../container/types.js';
 import { toSecurityProfile } from './security-profile.js';
@@ -21,6 +23,7 @@ const POLICY = { [SupplementalGroupsPolicy.Merge]: 'merge', [SupplementalGroupsP
 export function toSecurity(context: Context | null | undefined): SecurityConfig {
   const given = context ?? {};
   const { runAsUser, runAsGroup, runAsUsername, namespaceOptions } = given;
+  refuseSelinux(given.selinuxOptions);
   if (runAsUser && runAsUsername) throw invalidArgument(`${FIELD}: run_as_user and run_as_username are both set`);
   return {
     privileged: given.privileged ?? false,
@@ -79,4 +82,10 @@ function toId(value: Parameters<typeof toNumber>[0], name: string): number {
   const id = toNumber(value, `${FIELD}.${name}`);
   if (id < 0 || id >= 0xffff_ffff) throw invalidArgument(`${FIELD}.${name} is no id: ${id}`);
   return id;
+}
+
+/** Without SELinux in the kernel the options say nothing, as with the peers; with it, no label of ours is set yet. */
+function refuseSelinux(options: runtime.v1.ISELinuxOption | null | undefined): void {
+  if (options && existsSync('/sys/fs/selinux/enforce'))
+    throw unimplemented(`${FIELD}.selinux_options is not served yet`);
 }
