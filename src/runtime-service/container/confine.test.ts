@@ -72,7 +72,7 @@ describe('a container', () => {
   it('has all that the host has where it is privileged, and no more', async () => {
     pod = await own.sandbox({ privileged: true });
     const { CapEff = '', Seccomp } = await statusOf({ privileged: true, seccomp: { type: 'runtime-default' } });
-    const count = [...BigInt(`0x${CapEff}`).toString(2)].filter((bit) => bit === '1').length;
+    const count = BigInt(`0x${CapEff}`).toString(2).replaceAll('0', '').length;
     expect([count, Seccomp]).toEqual([ownCapabilities().size, '0']);
     await own.clear();
   });

@@ -90,7 +90,7 @@ async function acquireAll(
   if (sandbox.record.config.userns !== undefined) await openToPod(paths);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
   undo.push('volumes', () => unmountVolumes(paths.volumes));
-  const [user] = await settleAll<[OciUser, void]>([
+  const [user] = await settleAll<[OciUser, unknown]>([
     prepareBundle(context, { record, sandbox: sandbox.record, image, paths }),
     prepareHost(context.runtimes, record),
   ]);
