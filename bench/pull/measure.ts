@@ -12,7 +12,7 @@ import { internal } from '../../src/base/errors.js';
 import { runOk } from '../../src/base/spawn.js';
 import { openEngine, type Engine, type EngineName } from './engine.js';
 import type { Shape } from './images.js';
-import { memoryOf, peakMemory } from './memory.js';
+import { cpuSecondsOf, memoryOf, peakMemory } from './memory.js';
 import { median } from './median.js';
 
 const IDLE_EXECS = 30;
@@ -21,6 +21,8 @@ const PULL_SECONDS = 900;
 /** One pull on a fresh server. */
 export interface Sample {
   readonly seconds: number;
+  /** Processor time of the server and its children: what a loaded machine changes least. */
+  readonly cpuSeconds: number;
   /** Over what the server took before, in bytes. */
   readonly memory: number;
   /** Of gantryd: the longest and the 99th percentile. */
@@ -35,12 +37,13 @@ interface LoopDelay {
 export async function measurePull(name: EngineName, shape: Shape, registry: Registry): Promise<Sample> {
   const engine = await openEngine(name, registry);
   try {
-    const idle = memoryOf(engine.pid);
+    const [idle, cpu] = [memoryOf(engine.pid), cpuSecondsOf(engine.pid)];
     if (name === 'gantry') process.kill(engine.pid, 'SIGUSR2');
     const started = performance.now();
     const peak = await peakMemory(engine.pid, pull(engine, shape));
     const seconds = (performance.now() - started) / 1000;
-    return { seconds, memory: peak - idle, loopDelay: await loopDelayOf(engine) };
+    const cpuSeconds = cpuSecondsOf(engine.pid) - cpu;
+    return { seconds, cpuSeconds, memory: peak - idle, loopDelay: await loopDelayOf(engine) };
   } finally {
     await engine.close();
   }

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 const INTERVAL_MS = 100;
+/** USER_HZ, which Linux never changes. */
+const TICKS_A_SECOND = 100;
 
 /** The memory of a process and of all that it started, each page counted once among those who share it (PSS), in bytes. */
 export function memoryOf(pid: number): number {
@@ -17,6 +19,18 @@ export async function peakMemory(pid: number, work: Promise<unknown>): Promise<n
     clearInterval(timer);
   }
   return peak;
+}
+
+/** Processor time that a process has taken, with its children that ended and those that run, in seconds. */
+export function cpuSecondsOf(pid: number): number {
+  return [pid, ...childrenOf(pid)].reduce((sum, each) => sum + ticksOf(each), 0) / TICKS_A_SECOND;
+}
+
+/** utime, stime, cutime and cstime of proc(5); the fields before them end with the last bracket. */
+function ticksOf(pid: number): number {
+  const stat = readOr(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
 }
 
 function pssOf(pid: number): number {

@@ -20,6 +20,7 @@ function shapeText({ shape, gantry, containerd, exec }: ShapeResult): string {
   const of = (samples: readonly Sample[], read: (sample: Sample) => number): number => median(samples.map(read));
   const [own, other] = [gantry, containerd].map((samples) => of(samples, ({ seconds }) => seconds));
   const ratios = gantry.map(({ seconds }, index) => seconds / (containerd[index]?.seconds ?? NaN));
+  const cpu = [gantry, containerd].map((samples) => of(samples, ({ cpuSeconds }) => cpuSeconds));
   const memory = of(gantry, (sample) => sample.memory) / MB;
   const loop = {
     max: of(gantry, ({ loopDelay }) => loopDelay?.maxMs ?? NaN),
@@ -30,6 +31,7 @@ function shapeText({ shape, gantry, containerd, exec }: ShapeResult): string {
     `  wall time        gantry ${fixed(own)} s, containerd ${fixed(other)} s`,
     line('  ratio of a pair', median(ratios), { limit: 0.7, digits: 2 }),
     `                   each: ${ratios.map((ratio) => ratio.toFixed(2)).join(' ')}`,
+    `  processor time   gantry ${fixed(cpu[0])} s, containerd ${fixed(cpu[1])} s`,
     line('  memory over idle', memory, { limit: 120, digits: 0, unit: ' MB' }) +
       `; containerd ${fixed(of(containerd, (sample) => sample.memory) / MB, 0)} MB`,
     line('  ExecSync ratio', exec.pullMs / exec.idleMs, { limit: 2, digits: 2 }) +

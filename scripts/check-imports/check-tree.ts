@@ -40,8 +40,10 @@ function checkImport(path: string, room: Room, { target, kind }: LocalImport): s
   return allowed ? undefined : `${room.files} must not import from ${theirs.files} (${target})`;
 }
 
-/** Tests, end to end too, their fixtures, and `testing.ts`, which is what several tests of a folder share. */
-/** Benchmarks run on the harness of the end-to-end tests, and nothing runs on them. */
+/**
+ * Tests, end to end too, their fixtures, and `testing.ts`, which is what several tests of a folder share; and benchmarks, which
+ * run on the end-to-end tests' harness.
+ */
 function isForTests(path: string): boolean {
   return (
     /^(?:e2e|bench)\//.test(path) ||
