@@ -1,4 +1,5 @@
 import { hasCode } from '../../base/errors.js';
+import { batched } from './batched.js';
 import { firstOf, type Patience } from './first-of.js';
 import type { Descriptor } from './manifest.js';
 import type { PartialBlob, PartialBlobs } from './partial-blobs.js';
@@ -17,6 +18,8 @@ export interface FetchBlobOptions<T> {
 /** A download that got this far since its connection was opened may open another, as often as it likes. */
 const GOOD_PROGRESS = 1 << 20;
 const MAX_REOPENED = 3;
+/** Written and handed on at a time. */
+const BATCH = 512 << 10;
 
 /** Fetches a blob from the first server that has it whole, going on where an earlier download was cut short. */
 export function fetchBlob<T>(blob: Descriptor, options: FetchBlobOptions<T>): Promise<T> {
@@ -58,7 +61,7 @@ async function* resumable(
   for (let reopened = 0; offset < blob.size; reopened++) {
     const start = offset;
     try {
-      for await (const chunk of await session.openBlob(blob, offset)) {
+      for await (const chunk of batched(await session.openBlob(blob, offset), BATCH)) {
         offset += chunk.byteLength;
         await partial?.append(chunk);
         yield chunk;
