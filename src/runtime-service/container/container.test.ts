@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { newId } from '../../base/ids.js';
 import { isAlive } from '../../base/sys/process.js';
+import { mount, unmount } from '../../base/sys/sys.js';
 import { rejection, until, useScratch } from '../../base/testing.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { stopSandbox } from '../../sandbox/stop.js';
@@ -169,6 +170,18 @@ describe('start', () => {
     await stopContainer(own.context, id, 0);
     expect((await rejection(startContainer(own.context, id))).message).toContain('is exited, not created');
     expect((await rejection(startContainer(own.context, newId()))).code).toBe('not-found');
+  });
+
+  it('leaves nothing running that could not be recorded', async () => {
+    const id = await own.create(sandbox);
+    const dir = own.context.store.dirOf(id);
+    await mount({ source: 'tmpfs', target: dir, type: 'tmpfs', data: 'size=4k,nr_inodes=1' });
+    try {
+      expect((await rejection(startContainer(own.context, id))).code).toBe('ENOSPC');
+      expect(await own.exit(id)).toMatchObject({ exitCode: 137 });
+    } finally {
+      await unmount(dir, { detach: true });
+    }
   });
 
   it('may be over before it returns', async () => {

@@ -1,7 +1,9 @@
 import { nowNs } from '../../base/clock.js';
 import { failedPrecondition } from '../../base/errors.js';
 import type { ContainerContext } from './context.js';
+import { killContainer } from './kill.js';
 import { moveContainer } from './state.js';
+import type { ContainerStatus } from './types.js';
 
 /**
  * Starts a created container (CRI StartContainer).
@@ -14,10 +16,17 @@ export async function startContainer(context: ContainerContext, idOrPrefix: stri
     if (status.state !== 'created') throw failedPrecondition(`container "${id}" is ${status.state}, not created`);
     const startedAt = nowNs();
     await context.runtimes.get(record.handler).start(id);
-    await context.store.update(id, (now) => {
+    const started = (now: ContainerStatus): ContainerStatus => {
       if (now.state === 'created') return moveContainer(now, { ...now, state: 'running', startedAt });
       // It has ended already.
       return now.state === 'exited' ? moveContainer(now, { ...now, startedAt }) : now;
-    });
+    };
+    try {
+      await context.store.update(id, started);
+    } catch (error) {
+      // Without room on disk it would run and be taken for one that waits for its start.
+      await killContainer(record, status.processes);
+      throw error;
+    }
   });
 }
