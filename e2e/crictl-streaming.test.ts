@@ -8,9 +8,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { text } from 'node:stream/consumers';
 
+import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { internal } from '../src/base/errors.js';
 import { endOf, start } from '../src/base/spawn.js';
+import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { TOOLS } from './harness/crictl.js';
 import { openHouse, type House } from './harness/house.js';
@@ -109,7 +112,10 @@ describe('crictl and streams', () => {
       })();
       let peak = before;
       const watch = setInterval(() => void residentBytes().then((now) => (peak = Math.max(peak, now))), 200);
-      await Promise.all([pipeline(Readable.from(chunks), client.stdin!), pipeline(client.stdout!, received)]);
+      await Promise.all([
+        pipeline(Readable.from(chunks), present(client.stdin)),
+        pipeline(present(client.stdout), received),
+      ]);
       clearInterval(watch);
       expect(received.digest('hex')).toBe(sent.digest('hex'));
       expect(peak - before).toBeLessThan(100 * MIB);
@@ -124,7 +130,7 @@ describe('crictl and streams', () => {
       const client = start('script', ['-q', '-e', '-c', inside, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
       let seen = '';
       client.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
-      await waitFor('first size', 20_000, async () => (seen.includes('is 33 77') ? true : undefined));
+      await waitFor('first size', 20_000, () => Promise.resolve(seen.includes('is 33 77') ? true : undefined));
       // The terminal of crictl, as a user drags its window.
       await resizeTerminal(client.pid ?? 0, { rows: 40, cols: 100 });
       await endOf(client, 'script', 'close');
@@ -135,7 +141,7 @@ describe('crictl and streams', () => {
 
     it('exec: kills the command of a client that is killed', async () => {
       const client = startCrictl('exec', '-i', '-r', transport, id, 'sh', '-c', 'echo up; sleep 4321 & sleep 4322');
-      await once(client.stdout!, 'data');
+      await once(present(client.stdout), 'data');
       expect(await processes(/^sleep 432/)).toHaveLength(2);
       client.kill('SIGKILL');
       await waitFor('end of the command', 10_000, async () =>
@@ -147,7 +153,7 @@ describe('crictl and streams', () => {
     it('attach: joins input and output; the container ends with stdin, if that is once', async () => {
       const { own, client, output } = await attached(transport, { stdin_once: true });
       client.stdin?.write('hello\n');
-      await waitFor('answer', 10_000, async () => (output.text === '<hello>\n' ? true : undefined));
+      await waitFor('answer', 10_000, () => Promise.resolve(output.text === '<hello>\n' ? true : undefined));
       client.stdin?.end();
       expect(await endOf(client, 'crictl', 'close')).toBe(0);
       expect(output.text).toBe('<hello>\nend\n');
@@ -157,14 +163,14 @@ describe('crictl and streams', () => {
     it('attach: lets the container go on when the client is killed, and others come', async () => {
       const { own, client, output } = await attached(transport, {});
       client.stdin?.write('one\n');
-      await waitFor('answer', 10_000, async () => (output.text === '<one>\n' ? true : undefined));
+      await waitFor('answer', 10_000, () => Promise.resolve(output.text === '<one>\n' ? true : undefined));
       client.kill('SIGKILL');
       await endOf(client, 'crictl', 'close');
       const next = startCrictl('attach', '-i', '-r', transport, own);
       let seen = '';
       next.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
       next.stdin?.write('two\n');
-      await waitFor('answer', 10_000, async () => (seen === '<two>\n' ? true : undefined));
+      await waitFor('answer', 10_000, () => Promise.resolve(seen === '<two>\n' ? true : undefined));
       next.kill('SIGKILL');
       await endOf(next, 'crictl', 'close');
       expect((await inspect(house, own)).status.state).toBe('CONTAINER_RUNNING');
@@ -204,6 +210,31 @@ describe('crictl and streams', () => {
     expect(stderr).toMatch(/no-such-\w+/);
   });
 
+  it.each([
+    [{ cmd: ['true'] }, /one of stdin, stdout and stderr/],
+    [{ cmd: ['true'], stdout: true, stderr: true, tty: true }, /tty and stderr/],
+    [{ stdout: true }, /cmd is empty/],
+  ])('Exec refuses %j', async (request, message) => {
+    const { code, details } = await statusOf(callCri(house, 'Exec', { ...request, containerId: id }));
+    expect(code).toBe(status.INVALID_ARGUMENT);
+    expect(details).toMatch(message);
+  });
+
+  it('Attach refuses to carry nothing', async () => {
+    const { code } = await statusOf(callCri(house, 'Attach', { containerId: id }));
+    expect(code).toBe(status.INVALID_ARGUMENT);
+  });
+
+  it('PortForward refuses what is no port, and a pod that is stopped', async () => {
+    const own = await runPod(house, await writePod(house));
+    const wrong = await statusOf(callCri(house, 'PortForward', { podSandboxId: own, port: [80, 65_536] }));
+    expect(wrong).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('65536') as string });
+    await house.crictl.ok('stopp', own);
+    const stopped = await statusOf(callCri(house, 'PortForward', { podSandboxId: own }));
+    expect(stopped.code).toBe(status.FAILED_PRECONDITION);
+    await house.crictl.ok('rmp', own);
+  });
+
   it('leaves nothing behind', async () => {
     await house.crictl.ok('rmp', '-f', podId);
     await house.assertEmpty();
@@ -215,13 +246,19 @@ describe('crictl and streams', () => {
   }
 });
 
+/** A stream that the child was started with. */
+function present<T>(stream: T | null): T {
+  if (stream === null) throw internal('the child has no such stream');
+  return stream;
+}
+
 /** The local ports of `crictl port-forward` on IPv4, in the order of its arguments. */
 async function forwardedPorts(client: ChildProcess, count: number): Promise<number[]> {
   let said = '';
   client.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  return waitFor('forwarded ports', 10_000, async () => {
+  return waitFor('forwarded ports', 10_000, () => {
     const ports = [...said.matchAll(/127\.0\.0\.1:(\d+) ->/g)].map(([, port]) => Number(port));
-    return ports.length === count ? ports : undefined;
+    return Promise.resolve(ports.length === count ? ports : undefined);
   });
 }
 

@@ -215,6 +215,14 @@ describe('values that do not go together', () => {
   it.each([
     ['root: /', 'DIR/gantry.yaml:1: root: must not be /'],
     ['state: /var/lib/gantry', 'DIR/gantry.yaml:1: state: must not be the same directory as root, /var/lib/gantry'],
+    [
+      'streaming: { tls_cert: /etc/hostname }',
+      'DIR/gantry.yaml:1: streaming.tls_cert: streaming.tls_key must be set, too',
+    ],
+    [
+      'streaming: { tls_key: /etc/hostname }',
+      'DIR/gantry.yaml:1: streaming.tls_key: streaming.tls_cert must be set, too',
+    ],
   ])('%s', async (line, expected) => {
     expect(await problemsOf(`${line}\n${programs}`)).toEqual([expected]);
   });

@@ -140,12 +140,12 @@ describe('hostile clients', () => {
     /** A session that was open before, and works after. */
     async function witness(): Promise<() => Promise<void>> {
       const client = await SpdyClient.connect(await server.urlFor(shell('cat')), 'v4.channel.k8s.io');
-      const [, stdin = 0, stdout = 0] = [
+      const [, stdin, stdout] = [
         await client.open({ streamtype: 'error' }),
         await client.open({ streamtype: 'stdin' }),
         await client.open({ streamtype: 'stdout' }),
         await client.open({ streamtype: 'stderr' }),
-      ];
+      ] as const;
       return async () => {
         client.send(stdin, 'alive');
         client.end(stdin);

@@ -24,7 +24,9 @@ export class HostBackend implements StreamingBackend {
     session.onResize((size) => this.sizes.push(size));
     const child = start(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     const { pid } = child;
-    const kill = (): void => void (pid !== undefined && this.pids.has(pid) && process.kill(-pid, 'SIGKILL'));
+    const kill = (): void => {
+      if (pid !== undefined && this.pids.has(pid)) process.kill(-pid, 'SIGKILL');
+    };
     session.signal.addEventListener('abort', kill);
     if (pid !== undefined) this.pids.add(pid);
     if (child.stdin !== null) {

@@ -150,7 +150,7 @@ describe('port-forward', () => {
     [{ port: '80' }],
   ])('refuses a stream with %j', async (headers) => {
     const client = await connect('spdy');
-    const id = await client.open(headers as Record<string, string>);
+    const id = await client.open(headers);
     expect(client.stream(id)).toMatchObject({ replied: false, reset: 1 });
     client.socket.destroy();
   });
