@@ -152,6 +152,14 @@ describe('a runtime', () => {
     expect(Math.max(...seen)).toBeLessThan(2);
   });
 
+  it('that was built without seccomp is no bug of ours', () => {
+    const reason = 'unable to start container process: seccomp: config provided but seccomp not supported';
+    const { code, message } = ownRuntime(scratch).failure('create', 'x', reason);
+    expect({ code, message }).toEqual({
+      ...{ code: 'failed-precondition', message: `runtime handler "test": create "x": ${reason}` },
+    });
+  });
+
   it('is told of systemd', () => {
     expect(ownRuntime(scratch).globalArgs).toEqual([`--root=${scratch.path('runtime')}`]);
     expect(ownRuntime(scratch, { cgroupDriver: 'systemd' }).globalArgs).toContain('--systemd-cgroup');
