@@ -5,6 +5,9 @@ import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, wri
 
 const NGINX = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
 
+/** Three chains of directories, each as long as a path may well be, moved into each other. */
+const NEST = `p=$(printf 'd/%.0s' $(seq 900)); mkdir -p /n1/$p /n2/$p /n3/$p; mv /n2 /n1/$p; mv /n1 /n3/$p; echo x >/n3/f`;
+
 describe('crictl and what goes away', () => {
   let house: House;
   beforeAll(async () => {
@@ -68,6 +71,14 @@ describe('crictl and what goes away', () => {
     await Promise.all([workload(), workload()]);
     await house.crictl.ok('rmp', '-fa');
     expect(await list('pods')).toEqual([]);
+    await house.assertEmpty();
+  });
+
+  it('removes a container that made directories deeper than the longest path', async () => {
+    const { podId, id } = await workload();
+    await house.crictl.ok('exec', '-s', id, 'sh', '-c', NEST);
+    await house.crictl.ok('rm', '-f', id);
+    await house.crictl.ok('rmp', '-f', podId);
     await house.assertEmpty();
   });
 

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'nod
 import { basename, dirname, join } from 'node:path';
 
 import { dataLoss, errnoOf } from './errors.js';
+import { removeDeepTree } from './sys/sys.js';
 
 export interface WriteOptions {
   /** Sync the file and its directory, for what must survive a power cut; otherwise only a crash is survived. */
@@ -91,7 +92,12 @@ export async function ensureDirectory(path: string, mode = 0o700): Promise<void>
   await mkdir(path, { recursive: true, mode });
 }
 
-/** Removes a file or tree; nothing there is fine. Never call it on a path that may hold a mount. */
+/** Removes a file or tree, however deep; nothing there is fine. Never call it on a path that may hold a mount. */
 export async function removeTree(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (errnoOf(error) !== 'ENAMETOOLONG') throw error;
+    await removeDeepTree(path);
+  }
 }

@@ -1,9 +1,10 @@
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { dataLoss } from '../base/errors.js';
-import { fileChunks, readDocument } from './layout-files.js';
-import { digestOf, hashFor } from './registry/digest.js';
+import type { UnpackPool } from './layers/unpack-pool.js';
+import { readDocument } from './layout-files.js';
+import { digestOf } from './registry/digest.js';
 import { isObject, stringOf, stringsOf } from './registry/json.js';
 import type { Descriptor, Manifest } from './registry/manifest.js';
 import { CONFIG_TYPES } from './registry/media-types.js';
@@ -17,16 +18,24 @@ export interface ArchivedImage {
   readonly files: ReadonlyMap<string, string>;
 }
 
+export interface ArchiveSource {
+  readonly directory: string;
+  /** Hashes the layers, which takes long. */
+  readonly pool: UnpackPool;
+  /** What the user called it. */
+  readonly what: string;
+}
+
 /**
  * Reads the images of an unpacked docker-archive (`manifest.json`); undefined if it is none.
  * @throws data-loss naming what is malformed or missing; nothing outside `directory` is read
  */
-export async function readDockerArchive(directory: string, what: string): Promise<ArchivedImage[] | undefined> {
+export async function readDockerArchive(source: ArchiveSource): Promise<ArchivedImage[] | undefined> {
+  const { directory, what } = source;
   const text = await readDocument(join(directory, 'manifest.json'));
   if (text === undefined) return undefined;
   const images: ArchivedImage[] = [];
-  for (const entry of parseEntries(text, `${what}: manifest.json`))
-    images.push(await readImage(directory, entry, what));
+  for (const entry of parseEntries(text, `${what}: manifest.json`)) images.push(await readImage(source, entry));
   return images;
 }
 
@@ -51,7 +60,7 @@ function parseEntries(text: string, where: string): Entry[] {
   }));
 }
 
-async function readImage(directory: string, entry: Entry, what: string): Promise<ArchivedImage> {
+async function readImage({ directory, pool, what }: ArchiveSource, entry: Entry): Promise<ArchivedImage> {
   const configJson = await readDocument(await fileIn(directory, entry.config, what));
   if (configJson === undefined) throw dataLoss(`${what} lacks ${entry.config}`);
   const config = describe(CONFIG_TYPES[1] ?? '', digestOf(configJson), Buffer.byteLength(configJson));
@@ -59,7 +68,8 @@ async function readImage(directory: string, entry: Entry, what: string): Promise
   const layers: Descriptor[] = [];
   for (const name of entry.layers) {
     const path = await fileIn(directory, name, what);
-    const layer = describe('', await digestOfFile(path), (await stat(path)).size);
+    const { digest, size } = await pool.digest(path);
+    const layer = describe('', digest, size);
     files.set(layer.digest, path);
     layers.push(layer);
   }
@@ -78,10 +88,4 @@ async function fileIn(directory: string, name: string, what: string): Promise<st
   });
   if (path.startsWith(`${root}/`)) return path;
   throw dataLoss(`${what}: ${JSON.stringify(name)} leads out of the archive`);
-}
-
-async function digestOfFile(path: string): Promise<string> {
-  const hash = hashFor('sha256:');
-  for await (const chunk of fileChunks(path)) hash.update(chunk);
-  return `sha256:${hash.digest('hex')}`;
 }

@@ -20,6 +20,8 @@ export interface ImageOptions {
   readonly architecture?: string;
   readonly docker?: boolean;
   readonly compress?: (tar: Buffer) => Buffer;
+  /** Makes an archive of a layer's entries. */
+  readonly pack?: (entries: readonly FixtureEntry[]) => Buffer;
   /** Changes the manifest before it is sealed. */
   readonly spoil?: (manifest: Record<string, unknown>) => void;
   /** Replaces the diff ids in the configuration. */
@@ -46,7 +48,7 @@ const describe = ({ mediaType, digest, size }: Blob): object => ({ mediaType, di
 export function imageOf(options: ImageOptions): FixtureImage {
   const { docker = false, compress = gzipSync, architecture = HOST_ARCHITECTURE } = options;
   const prefix = docker ? 'application/vnd.docker' : 'application/vnd.oci.image';
-  const tars = options.layers.map(tarOf);
+  const tars = options.layers.map(options.pack ?? tarOf);
   const layerType = docker ? `${prefix}.image.rootfs.diff.tar.gzip` : `${prefix}.layer.v1.tar+gzip`;
   const layers = tars.map((tar) => blobOf(layerType, compress(tar)));
   const rootfs = { type: 'layers', diff_ids: options.diffIds ?? tars.map(sha256) };

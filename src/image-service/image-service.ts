@@ -109,6 +109,7 @@ export class ImageService implements ImageRootfs {
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
     const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
+    partials.start();
     const content = { images, layers, pool, partials, trust, progress: new Progress(), tokens: new TokenCache() };
     const context = { ...content, http, flights, registries, patience, authFiles: options.authFiles ?? [], logger };
     return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger) });
@@ -266,7 +267,8 @@ export class ImageService implements ImageRootfs {
 
   /** Ends connections and threads; pulls under way fail. */
   async close(): Promise<void> {
-    const { http, layers, pool } = this.#parts.context;
+    const { http, layers, partials, pool } = this.#parts.context;
+    partials.stop();
     await http.close();
     await layers.settle();
     await pool.close();

@@ -80,7 +80,7 @@ interface Layout extends ImportOptions {
 }
 
 async function importDirectory(context: ImportContext, layout: Layout): Promise<ImageRecord[]> {
-  const archived = await archivedImages(layout);
+  const archived = await archivedImages(context.pool, layout);
   await refuseUntrusted(context, layout, archived === undefined ? layout.kind : 'docker-archive');
   if (archived !== undefined) return importArchived(context, layout, archived);
   const entries = await imagesOf(layout);
@@ -103,9 +103,9 @@ function refuseOneName({ name, what }: Layout, count: number): void {
 }
 
 /** What Docker saves since 2024 is both: a layout says more. */
-async function archivedImages({ directory, what }: Layout): Promise<ArchivedImage[] | undefined> {
+async function archivedImages(pool: UnpackPool, { directory, what }: Layout): Promise<ArchivedImage[] | undefined> {
   const isLayout = (await readDocument(join(directory, 'index.json'))) !== undefined;
-  return isLayout ? undefined : readDockerArchive(directory, what);
+  return isLayout ? undefined : readDockerArchive({ directory, pool, what });
 }
 
 async function importArchived(

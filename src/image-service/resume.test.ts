@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { sleep } from '../base/abort.js';
 import { silentLogger } from '../base/log.js';
 import { imageOf, type Blob } from './image-fixture.js';
 import { PullHouse, serveImage } from './pull-fixture.js';
@@ -131,6 +132,17 @@ function seed(data: Buffer): void {
 }
 
 describe('partial blobs', () => {
+  it('expire while nothing is pulled', async () => {
+    seed(Buffer.from('old'));
+    utimesSync(join(partial(), layer.digest.replace(':', '-')), new Date(0), new Date(0));
+    const partials = new PartialBlobs({ directory: partial(), logger: silentLogger(), maxAgeMs: 240 });
+    partials.start();
+    while (kept().length > 0) await sleep(10);
+    seed(Buffer.from('new'));
+    while (kept().length > 0) await sleep(10);
+    partials.stop();
+  });
+
   it('expire, belong to one download at a time, and are not made for little', async () => {
     const partials = new PartialBlobs({ directory: partial(), logger: silentLogger(), maxAgeMs: 60_000 });
     seed(Buffer.from('old'));

@@ -3,13 +3,11 @@ import { constants } from 'node:os';
 import { basename, dirname, isAbsolute } from 'node:path';
 
 import {
-  AT_FDCWD,
   check,
   cPath,
   libcChdir,
   libcFchdir,
   libcFlock,
-  libcFutimens,
   libcIoctl,
   libcLsetxattr,
   libcMknod,
@@ -19,7 +17,6 @@ import {
   libcSyncfs,
   libcUmount2,
   libcUnshare,
-  libcUtimensat,
   makeSysError,
   raw,
 } from './libc.js';
@@ -328,31 +325,8 @@ export function lsetxattrSync(path: Bytes, name: Bytes, value: Uint8Array): void
   check(result, 'lsetxattr', `${display(name)} on ${display(path)}`);
 }
 
-/** Sets both times of the path itself, in nanoseconds since the epoch, which `node:fs` rounds. */
-export function lutimensSync(path: Bytes, ns: bigint): void {
-  const AT_SYMLINK_NOFOLLOW = 0x100;
-  const result = libcUtimensat(AT_FDCWD, cPath(path), timespecs(ns), AT_SYMLINK_NOFOLLOW) as number;
-  check(result, 'utimensat', display(path));
-}
-
-/** The same for an open file. */
-export function futimensSync(fd: number, ns: bigint): void {
-  check(libcFutimens(fd, timespecs(ns)) as number, 'futimens', String(fd));
-}
-
-/** struct timespec { long seconds, nanoseconds } for access and modification; nanoseconds count forward before 1970, too. */
-function timespecs(ns: bigint): Buffer {
-  const BILLION = 1_000_000_000n;
-  const rest = ((ns % BILLION) + BILLION) % BILLION;
-  const times = Buffer.alloc(32);
-  for (const start of [0, 16]) {
-    times.writeBigInt64LE((ns - rest) / BILLION, start);
-    times.writeBigInt64LE(rest, start + 8);
-  }
-  return times;
-}
-
-function display(path: Bytes): string {
+/** A path for messages. */
+export function display(path: Bytes): string {
   return typeof path === 'string' ? path : Buffer.from(path).toString('utf8');
 }
 

@@ -45,6 +45,9 @@ export async function readInRoot(root: string, path: string, limit = 1 << 20): P
   return bytes === undefined ? undefined : Buffer.from(bytes);
 }
 
+/** Removes a tree with paths that are too long for `node:fs`. */
+export const removeDeepTree = (path: string): Promise<void> => call('removeTree', path);
+
 export const syncFileSystem = (path: string): Promise<void> => call('syncFileSystem', path);
 
 const THREADS = 2;

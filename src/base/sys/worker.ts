@@ -11,6 +11,7 @@ import {
 } from './calls.js';
 import { findInRootSync, narrowMountSync, readInRootSync } from './in-root.js';
 import { mountIdmappedOverlaySync } from './private-mounts.js';
+import { removeTreeSync } from './remove-tree.js';
 
 /** The body of a system-call thread: one operation at a time, answered by number. */
 
@@ -26,6 +27,7 @@ const operations = {
   readInRoot: readInRootSync,
   findInRoot: findInRootSync,
   syncFileSystem: syncFileSystemSync,
+  removeTree: removeTreeSync,
 };
 
 export type Operations = typeof operations;

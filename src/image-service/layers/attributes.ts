@@ -1,7 +1,8 @@
 import { chmodSync, chownSync, lchownSync, lstatSync } from 'node:fs';
 
 import { errnoOf } from '../../base/errors.js';
-import { lsetxattrSync, lutimensSync } from '../../base/sys/calls.js';
+import { lsetxattrSync } from '../../base/sys/calls.js';
+import { lutimensSync } from '../../base/sys/times.js';
 import { readXattrsSync } from '../../base/sys/xattr.js';
 import { toPath } from './paths.js';
 

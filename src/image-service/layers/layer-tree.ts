@@ -18,7 +18,10 @@ export interface DirectoryNode {
   readonly children: Map<string, DirectoryNode>;
   /** Absent while no entry describes the directory: the layers below do. */
   attributes?: Attributes;
+  /** Hides what the layers below have in it. */
   opaque: boolean;
+  /** Is another directory than that of the layers below, and takes nothing from it. */
+  fresh: boolean;
 }
 
 /** What was in the way of a new file. */
@@ -60,6 +63,12 @@ export class LayerTree {
     return this.#make(parent, name, displaced === 'something');
   }
 
+  /** Hides the directory of that name in the layers below, itself and all that is in it. */
+  replace(node: DirectoryNode): void {
+    node.opaque = true;
+    node.fresh = true;
+  }
+
   /** Removes whatever is at a name, so that something else can be put there. */
   displace(parent: DirectoryNode, name: string): Displaced {
     const path = `${parent.path}/${name}`;
@@ -87,8 +96,8 @@ export class LayerTree {
     return this.#make(parent, name, true);
   }
 
-  #make(parent: DirectoryNode, name: string, opaque: boolean): DirectoryNode {
-    const node = newNode(`${parent.path}/${name}`, opaque);
+  #make(parent: DirectoryNode, name: string, fresh: boolean): DirectoryNode {
+    const node = newNode(`${parent.path}/${name}`, fresh);
     mkdirSync(toPath(node.path), 0o700);
     parent.children.set(name, node);
     this.directories++;
@@ -101,8 +110,8 @@ export function isWhiteout(stats: Stats): boolean {
   return stats.isCharacterDevice() && stats.rdev === 0;
 }
 
-function newNode(path: string, opaque = false): DirectoryNode {
-  return { path, children: new Map(), opaque };
+function newNode(path: string, fresh = false): DirectoryNode {
+  return { path, children: new Map(), opaque: fresh, fresh };
 }
 
 function finishNode(node: DirectoryNode, lowers: () => string[]): void {
@@ -112,7 +121,7 @@ function finishNode(node: DirectoryNode, lowers: () => string[]): void {
       child,
       lazy(() => mergedBelow(below(), name)),
     );
-  applyAttributes(node.path, node.attributes ?? inherited(below()));
+  applyAttributes(node.path, node.attributes ?? inherited(node.fresh ? [] : lowers()));
   if (node.opaque) markOpaque(node.path);
 }
 

@@ -46,9 +46,15 @@ function readRecord(record: Buffer, into: PaxOverrides): void {
   if (equals < 1) throw dataLoss('a PAX header has a record without key');
   const key = record.toString('latin1', 0, equals);
   const value = record.subarray(equals + 1);
-  if (key.startsWith(XATTR_PREFIX)) into.xattrs.set(xattrName(key), Buffer.from(value));
+  if (key.startsWith(XATTR_PREFIX)) setXattr(xattrName(key), value, into.xattrs);
   else if (key.startsWith(SPARSE_PREFIX)) readSparse(key, value, into.sparse);
   else if (value.length > 0) readField(key, value, into);
+}
+
+/** An empty value takes back what an earlier one said. */
+function setXattr(name: string, value: Buffer, into: Map<string, Buffer>): void {
+  if (value.length === 0) into.delete(name);
+  else into.set(name, Buffer.from(value));
 }
 
 function xattrName(key: string): string {

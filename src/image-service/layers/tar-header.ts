@@ -1,6 +1,7 @@
 import { dataLoss } from '../../base/errors.js';
 
 export const BLOCK = 512;
+const MAX_DISPLAY = 200;
 
 /**
  * A tar header's fields. Names are "binary" strings, one character a byte, since tar has no encoding and file
@@ -21,8 +22,10 @@ export interface TarHeader {
   readonly minor: number;
 }
 
+/** A name for messages, which must stay short enough for a gRPC status. */
 export function displayName(binary: string): string {
-  return JSON.stringify(Buffer.from(binary, 'latin1').toString('utf8'));
+  const text = Buffer.from(binary.slice(0, MAX_DISPLAY), 'latin1').toString('utf8');
+  return JSON.stringify(binary.length > MAX_DISPLAY ? `${text}…` : text);
 }
 
 /**

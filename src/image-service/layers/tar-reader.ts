@@ -91,6 +91,9 @@ interface SparseFile {
 }
 
 const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
+/** Errors of the kernel repeat the whole path. */
+const MAX_REASON = 300;
+
 const noOverrides = (): PaxOverrides => ({ xattrs: new Map(), sparse: {} });
 
 /**
@@ -120,13 +123,19 @@ export class TarReader {
       for (let rest = chunk; rest.length > 0;) rest = rest.subarray(this.#take(rest));
     } catch (error) {
       if (this.#current === '') throw error;
-      throw new GantryError(codeOfEntry(error), `entry ${this.#current}: ${describeError(error)}`, error);
+      throw entryError(this.#current, error);
     }
   }
 
-  /** Says that nothing follows. An archive may lack its two blocks of zeros, as Go's reader has it. */
+  /** The entry that is being read, for messages. */
+  get current(): string {
+    return this.#current;
+  }
+
+  /** Says that nothing follows. An archive may lack its two blocks of zeros and the padding before them: umoci writes none. */
   end(): void {
-    if (this.#state.at === 'end' || (this.#state.at === 'header' && this.#have === 0)) return;
+    if (this.#state.at === 'end' || this.#state.at === 'padding' || (this.#state.at === 'header' && this.#have === 0))
+      return;
     throw dataLoss(`the archive ends in the middle of ${this.#current === '' ? 'a header' : `entry ${this.#current}`}`);
   }
 
@@ -239,13 +248,15 @@ export class TarReader {
   }
 
   #finishPart(state: Exclude<State, { at: 'header' | 'end' }>): void {
-    if (state.at === 'map') return this.#onMap(state.sparse, Buffer.concat(state.parts));
+    if (state.at === 'map') {
+      this.#onMap(state.sparse, Buffer.concat(state.parts));
+      return;
+    }
     const pad = state.at === 'padding' ? 0 : state.padding;
     this.#state = pad > 0 ? { at: 'padding', left: pad } : { at: 'header' };
     if (state.at === 'data') this.#sink.entryEnd();
     if (state.at === 'meta') this.#onMeta(state.flag, Buffer.concat(state.parts));
     if (state.at !== 'meta' && pad === 0) this.#current = '';
-    return undefined;
   }
 
   /** A global header (`g`) holds defaults that images do not use: comments of git. */
@@ -286,6 +297,11 @@ const NO_MAP: MapReader = { more: false, fragments: [], add: () => undefined };
 
 /** What is wrong with this machine, rather than with the archive. */
 const OWN_TROUBLE: readonly string[] = ['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EPERM'];
+
+/** Without a cause: that would be told as a whole. */
+function entryError(entry: string, error: unknown): GantryError {
+  return new GantryError(codeOfEntry(error), `entry ${entry}: ${describeError(error).slice(0, MAX_REASON)}`);
+}
 
 /** A name that is too long, an attribute that the kernel refuses …: what it does not take is the archive's fault. */
 function codeOfEntry(error: unknown): ErrorCode {

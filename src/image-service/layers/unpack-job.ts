@@ -78,10 +78,16 @@ export class UnpackJob {
     compare('digest', this.#compressed, expected.digest);
   }
 
+  #tooMuch(): Error {
+    const { current } = this.#reader;
+    const at = current === '' ? '' : `, at entry ${current}`;
+    return resourceExhausted(`unpacks to more than ${this.#request.limits.maxBytes} bytes${at}`);
+  }
+
   #onPlain(chunk: Buffer): void {
     const { expected, limits } = this.#request;
     this.#plainSize += chunk.length;
-    if (this.#plainSize > limits.maxBytes) throw resourceExhausted(`unpacks to more than ${limits.maxBytes} bytes`);
+    if (this.#plainSize > limits.maxBytes) throw this.#tooMuch();
     if (expected !== undefined) this.#plain.update(chunk);
     this.#reader.push(chunk);
   }

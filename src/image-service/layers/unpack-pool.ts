@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { abortable } from '../../base/abort.js';
 import { ensureDirectory } from '../../base/files.js';
 import type { UnpackLimits } from './tar-reader.js';
 import { DEFAULT_LIMITS, type ExpectedLayer } from './unpack-job.js';
 import type { Packed, PackRequest } from './pack-layer.js';
 import { UnpackThread } from './unpack-thread.js';
+import type { FileDigest } from './unpack-worker.js';
 import type { DiskUse } from './untar.js';
 
 export interface UnpackOptions {
@@ -29,6 +32,7 @@ interface Idle {
 export class UnpackPool {
   readonly #idle: Idle[] = [];
   #closed = false;
+  #starting: Promise<unknown> = Promise.resolve();
 
   /** Unpacks and verifies one layer while its bytes arrive. On failure the directory is left to the caller. */
   async unpack(options: UnpackOptions): Promise<DiskUse> {
@@ -46,6 +50,11 @@ export class UnpackPool {
     return this.#with(async (thread) => (await thread.ask({ type: 'pack', request }, 'packed')).packed);
   }
 
+  /** The digest and length of a file, which is hashed in a thread. @throws data-loss if it is no regular file */
+  async digest(path: string): Promise<FileDigest> {
+    return this.#with(async (thread) => (await thread.ask({ type: 'digest', path }, 'digested')).file);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const idle = this.#idle.splice(0);
@@ -54,7 +63,7 @@ export class UnpackPool {
   }
 
   async #with<T>(use: (thread: UnpackThread) => Promise<T>): Promise<T> {
-    const thread = this.#take();
+    const thread = await this.#take();
     try {
       const result = await use(thread);
       await this.#give(thread);
@@ -65,12 +74,23 @@ export class UnpackPool {
     }
   }
 
-  #take(): UnpackThread {
+  async #take(): Promise<UnpackThread> {
+    return this.#takeIdle() ?? this.#startThread();
+  }
+
+  #takeIdle(): UnpackThread | undefined {
     const idle = this.#idle.pop();
-    if (idle === undefined) return new UnpackThread();
+    if (idle === undefined) return undefined;
     clearTimeout(idle.timer);
     idle.thread.busy();
     return idle.thread;
+  }
+
+  /** One in a turn of the event loop: to start a thread holds it up for ten milliseconds. */
+  #startThread(): Promise<UnpackThread> {
+    const started = this.#starting.then(() => nextTurn()).then(() => new UnpackThread());
+    this.#starting = started.catch(() => undefined);
+    return started;
   }
 
   async #give(thread: UnpackThread): Promise<void> {

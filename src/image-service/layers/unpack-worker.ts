@@ -1,8 +1,10 @@
-import { rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
 import { codeFor, describeError, internal, type ErrorCode } from '../../base/errors.js';
 import { packLayer, type Packed, type PackRequest } from './pack-layer.js';
+import { removeTreeSync } from '../../base/sys/remove-tree.js';
+import { fileChunks } from '../layout-files.js';
+import { hashFor } from '../registry/digest.js';
 import { UnpackJob, type UnpackRequest } from './unpack-job.js';
 import type { DiskUse } from './untar.js';
 
@@ -14,7 +16,13 @@ export type ToWorker =
   | { readonly type: 'end' }
   | { readonly type: 'finish'; readonly lowers: readonly string[] }
   | { readonly type: 'remove'; readonly path: string }
-  | { readonly type: 'pack'; readonly request: PackRequest };
+  | { readonly type: 'pack'; readonly request: PackRequest }
+  | { readonly type: 'digest'; readonly path: string };
+
+export interface FileDigest {
+  readonly digest: string;
+  readonly size: number;
+}
 
 export type FromWorker =
   | { readonly type: 'taken'; readonly bytes: number }
@@ -22,6 +30,7 @@ export type FromWorker =
   | { readonly type: 'finished'; readonly use: DiskUse }
   | { readonly type: 'removed' }
   | { readonly type: 'packed'; readonly packed: Packed }
+  | { readonly type: 'digested'; readonly file: FileDigest }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 let job: UnpackJob | undefined;
@@ -38,6 +47,7 @@ async function handle(message: ToWorker): Promise<FromWorker | undefined> {
   if (message.type === 'finish') return { type: 'finished', use: current().finish(message.lowers) };
   if (message.type === 'remove') return remove(message.path);
   if (message.type === 'pack') return { type: 'packed', packed: await packLayer(message.request) };
+  if (message.type === 'digest') return { type: 'digested', file: await digestOfFile(message.path) };
   return undefined;
 }
 
@@ -52,8 +62,18 @@ async function end(): Promise<FromWorker> {
 }
 
 function remove(path: string): FromWorker {
-  rmSync(path, { recursive: true, force: true });
+  removeTreeSync(path);
   return { type: 'removed' };
+}
+
+async function digestOfFile(path: string): Promise<FileDigest> {
+  const hash = hashFor('sha256:');
+  let size = 0;
+  for await (const chunk of fileChunks(path)) {
+    hash.update(chunk);
+    size += chunk.byteLength;
+  }
+  return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
 function current(): UnpackJob {

@@ -13,7 +13,8 @@ import {
 } from 'node:fs';
 
 import { dataLoss, errnoOf } from '../../base/errors.js';
-import { futimensSync, mknodSync } from '../../base/sys/calls.js';
+import { mknodSync } from '../../base/sys/calls.js';
+import { futimensSync } from '../../base/sys/times.js';
 import { applyAttributes, applyLinkAttributes, applyXattrs } from './attributes.js';
 import { LayerTree, type DirectoryNode } from './layer-tree.js';
 import { components, toBinary, toPath } from './paths.js';
@@ -112,7 +113,7 @@ export class Untar implements TarSink {
     const hidden = name.slice(WHITEOUT.length);
     if (hidden === '' || hidden === '.' || hidden === '..') throw dataLoss('the whiteout hides nothing');
     const own = parent.children.get(hidden);
-    if (own !== undefined) own.opaque = true;
+    if (own !== undefined) this.#tree.replace(own);
     else this.#makeWhiteout(`${parent.path}/${hidden}`);
   }
 

@@ -28,10 +28,23 @@ export function fetchBlob<T>(blob: Descriptor, options: FetchBlobOptions<T>): Pr
   return firstOf(sessions, `blob ${blob.digest}`, { attempt, patience, signal });
 }
 
-async function fetchFrom<T>(session: RegistrySession, blob: Descriptor, options: FetchBlobOptions<T>): Promise<T> {
+/** How a download went so far. */
+interface Course {
+  /** The rest was asked for by range, which servers get wrong. */
+  resumed: boolean;
+  readonly mayResume: boolean;
+}
+
+async function fetchFrom<T>(
+  session: RegistrySession,
+  blob: Descriptor,
+  options: FetchBlobOptions<T>,
+  mayResume = true,
+): Promise<T> {
   const partial = await options.partials.open(blob);
+  const course: Course = { resumed: false, mayResume };
   try {
-    const result = await options.use(resumable(session, blob, partial));
+    const result = await options.use(resumable(session, blob, { partial, course }));
     await partial?.drop();
     return result;
   } catch (error) {
@@ -40,8 +53,9 @@ async function fetchFrom<T>(session: RegistrySession, blob: Descriptor, options:
       throw error;
     }
     await partial?.drop();
-    // The wrong bytes may be from whoever was asked the last time: this server is to be heard alone.
-    if (partial !== undefined && partial.offset > 0) return fetchFrom(session, blob, options);
+    // The wrong bytes may be from whoever was asked the last time, or where the parts meet: the server is to be heard as a whole.
+    if (mayResume && (course.resumed || (partial !== undefined && partial.offset > 0)))
+      return fetchFrom(session, blob, options, false);
     throw error;
   }
 }
@@ -50,7 +64,7 @@ async function fetchFrom<T>(session: RegistrySession, blob: Descriptor, options:
 async function* resumable(
   session: RegistrySession,
   blob: Descriptor,
-  partial: PartialBlob | undefined,
+  { partial, course }: { readonly partial: PartialBlob | undefined; readonly course: Course },
 ): AsyncGenerator<Uint8Array> {
   let offset = 0;
   if (partial !== undefined && partial.offset > 0)
@@ -60,6 +74,7 @@ async function* resumable(
     }
   for (let reopened = 0; offset < blob.size; reopened++) {
     const start = offset;
+    course.resumed ||= start > 0;
     try {
       for await (const chunk of batched(await session.openBlob(blob, offset), BATCH)) {
         offset += chunk.byteLength;
@@ -69,7 +84,7 @@ async function* resumable(
       return;
     } catch (error) {
       const mayGoOn = offset - start >= GOOD_PROGRESS || (offset > start && reopened < MAX_REOPENED);
-      if (retryAfterOf(error) === undefined || !mayGoOn) throw error;
+      if (retryAfterOf(error) === undefined || !mayGoOn || !course.mayResume) throw error;
     }
   }
 }

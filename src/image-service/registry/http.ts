@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 
@@ -42,11 +43,14 @@ interface AgentOptions {
   readonly tls: TlsSettings;
   readonly dialTimeoutMs: number | undefined;
   readonly proxy: URL | undefined;
+  /** For servers that are reached by TLS. */
+  readonly secureContext: SecureContext | undefined;
 }
 
 /** HTTP connections, kept alive, one set for each way to trust a server. */
 export class HttpPool {
   readonly #agents = new Map<string, Dispatcher>();
+  readonly #contexts = new Map<string, Promise<SecureContext>>();
   readonly #timeouts: HttpTimeouts;
   readonly #proxies: Proxies;
 
@@ -86,7 +90,8 @@ export class HttpPool {
 
   async #sendOnce(endpoint: Endpoint, { url, signal, ...rest }: HttpRequest, attempt = 1): Promise<HttpAnswer> {
     const proxy = this.#proxies.for(new URL(url));
-    const dispatcher = this.#agentFor(endpoint, proxy);
+    const secure = new URL(url).protocol === 'https:' ? await this.#contextFor(endpoint.tls) : undefined;
+    const dispatcher = this.#agentFor(endpoint, proxy, secure);
     try {
       const answer = await request(url, { ...rest, dispatcher, ...(signal === undefined ? {} : { signal }) });
       // A body that nobody listens to yet must not bring the process down when its connection breaks.
@@ -101,8 +106,21 @@ export class HttpPool {
     }
   }
 
-  #agentFor({ tls, dialTimeoutMs }: Endpoint, proxy?: URL): Dispatcher {
-    const key = JSON.stringify([tls, dialTimeoutMs, proxy]);
+  /** Made once for each way to trust a server: it takes a while. */
+  #contextFor(tls: TlsSettings): Promise<SecureContext> {
+    const key = JSON.stringify(tls);
+    const known = this.#contexts.get(key);
+    if (known !== undefined) return known;
+    const [oldest] = this.#contexts.keys();
+    if (oldest !== undefined && this.#contexts.size >= MAX_AGENTS) this.#contexts.delete(oldest);
+    const context = secureContext(tls);
+    this.#contexts.set(key, context);
+    context.catch(() => this.#contexts.delete(key));
+    return context;
+  }
+
+  #agentFor({ tls, dialTimeoutMs }: Endpoint, proxy?: URL, secureContext?: SecureContext): Dispatcher {
+    const key = JSON.stringify([tls, dialTimeoutMs, proxy, secureContext !== undefined]);
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#agents;
@@ -110,21 +128,17 @@ export class HttpPool {
       this.#agents.delete(oldest[0]);
       void oldest[1].close();
     }
-    const agent = this.#makeAgent({ tls, dialTimeoutMs, proxy });
+    const agent = this.#makeAgent({ tls, dialTimeoutMs, proxy, secureContext });
     this.#agents.set(key, agent);
     return agent;
   }
 
-  #makeAgent({ tls, dialTimeoutMs, proxy }: AgentOptions): Dispatcher {
+  #makeAgent({ tls, dialTimeoutMs, proxy, secureContext }: AgentOptions): Dispatcher {
     const { connectMs, headersMs, stallMs } = this.#timeouts;
-    let context: ReturnType<typeof secureContext> | undefined;
     const connect = {
       timeout: dialTimeoutMs ?? connectMs,
       rejectUnauthorized: !tls.skipVerify,
-      // Read at the first TLS connection only: plain registries need none.
-      get secureContext() {
-        return (context ??= secureContext(tls));
-      },
+      ...(secureContext === undefined ? {} : { secureContext }),
     };
     const times = { headersTimeout: headersMs, bodyTimeout: stallMs, keepAliveTimeout: 15_000 };
     if (proxy === undefined) return new Agent({ ...times, connect });

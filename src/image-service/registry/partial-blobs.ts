@@ -1,4 +1,4 @@
-import { open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describeError, errnoOf } from '../../base/errors.js';
@@ -28,6 +28,7 @@ export class PartialBlobs {
   readonly #options: PartialBlobsOptions;
   readonly #inUse = new Set<string>();
   #nextSweep = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PartialBlobsOptions) {
     this.#options = options;
@@ -49,16 +50,37 @@ export class PartialBlobs {
     }
   }
 
+  /** Deletes what expires from now on, until `stop`, though nothing be pulled. */
+  start(): void {
+    const { maxAgeMs = DAY_MS, logger } = this.#options;
+    const sweep = (): void =>
+      void this.#sweep().catch((error: unknown) =>
+        logger.warn({ error: describeError(error) }, 'cannot delete old downloads'),
+      );
+    sweep();
+    this.#timer = setInterval(sweep, Math.min(maxAgeMs, DAY_MS) / 24).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
   async #sweep(): Promise<void> {
     const { directory, maxAgeMs = DAY_MS } = this.#options;
     if (Date.now() < this.#nextSweep) return;
     this.#nextSweep = Date.now() + Math.min(maxAgeMs, DAY_MS) / 24;
     await ensureDirectory(directory);
-    for (const path of (await readdir(directory)).map((name) => join(directory, name))) {
-      const { mtimeMs } = await stat(path);
-      if (!this.#inUse.has(path) && Date.now() - mtimeMs > maxAgeMs) await unlink(path);
-    }
+    for (const path of (await readdir(directory)).map((name) => join(directory, name)))
+      if (!this.#inUse.has(path) && Date.now() - (await changedAt(path)) > maxAgeMs) await rm(path, { force: true });
   }
+}
+
+/** When it was last added to; in the future, if it is gone meanwhile. */
+async function changedAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => Infinity,
+  );
 }
 
 /** One blob's beginning. End it with `keep` or `drop`. */

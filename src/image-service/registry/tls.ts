@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { failedPrecondition } from '../../base/errors.js';
 import type { TlsSettings } from './endpoint.js';
@@ -11,24 +12,40 @@ const SYSTEM_BUNDLES = [
   '/etc/ssl/ca-bundle.pem',
 ];
 
-/** One context for all connections to a server: to parse the trusted certificates takes tens of milliseconds. */
-export function secureContext(tls: TlsSettings): SecureContext {
+/** Certificates that are parsed in one turn of the event loop: a millisecond or two. */
+const SLICE = 8;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * What a server is trusted by, and what is shown to it. All trusted certificates together take a tenth of a second to parse, so that
+ * is done bit by bit, and the result is to be kept for all connections to the server.
+ * @throws failed-precondition if a certificate or key cannot be used
+ */
+export async function secureContext(tls: TlsSettings): Promise<SecureContext> {
+  const trusted = [...rootCertificates, ...(await systemCertificates())].map((pem) => pem.trim());
   try {
-    return createSecureContext({
-      ca: [...rootCertificates, ...systemCertificates(), ...tls.ca],
-      ...(tls.client.length === 0
-        ? {}
-        : { cert: tls.client.map(({ cert }) => cert), key: tls.client.map(({ key }) => key) }),
-    });
+    const [cert, key] = [tls.client.map((each) => each.cert), tls.client.map((each) => each.key)];
+    // A list of authorities, be it empty, keeps Node from parsing all of its own at once.
+    const context = createSecureContext({ ca: [...tls.ca], ...(cert.length === 0 ? {} : { cert, key }) });
+    await addSlowly(context, [...new Set(trusted)]);
+    return context;
   } catch (error) {
     throw failedPrecondition('a certificate or key for a registry cannot be used', error);
   }
 }
 
-function systemCertificates(): string[] {
+async function addSlowly({ context }: SecureContext, certificates: readonly string[]): Promise<void> {
+  const native = context as { addCACert(pem: string): void };
+  for (const [index, pem] of certificates.entries()) {
+    if (index % SLICE === 0) await nextTurn();
+    native.addCACert(pem);
+  }
+}
+
+async function systemCertificates(): Promise<string[]> {
   for (const path of SYSTEM_BUNDLES) {
     try {
-      return [readFileSync(path, 'utf8')];
+      return (await readFile(path, 'utf8')).match(CERTIFICATE) ?? [];
     } catch {
       // not this distribution's place
     }
