@@ -48,6 +48,7 @@ format: deps ## format all sources
 
 test-packages:
 	@scripts/install-packages.sh run test
+	@scripts/fetch-busybox.sh
 	@scripts/build-tools.sh crictl critest cri-client runc
 
 test-unit: build ## unit tests alone

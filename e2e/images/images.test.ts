@@ -76,6 +76,9 @@ describe('images', () => {
   it('have a shell that executes programs instead of being them', async () => {
     const root = await unpack('registry.k8s.io/e2e-test-images/busybox:1.29-2');
     expect(await inRoot(root, 'sh', '-c', 'echo $((6 * 7)); ls -d /etc')).toBe('42\n/etc\n');
+    await chmod(join(root, 'bin/ls'), 0);
+    // critest looks for these very words.
+    expect(await inRoot(root, '/bin/sh', '-c', 'ls')).toBe('/bin/sh: ls: Permission denied\n');
     await rm(join(root, 'bin/ls'));
     expect(await inRoot(root, 'sh', '-c', 'ls')).toMatch(/ls: not found/);
   });

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { busyboxPath } from '../../scripts/oci-layout/busybox.js';
+import { PROJECT_ROOT } from '../../scripts/project-root.js';
 import { PROGRAMS } from './compile.js';
 import { librariesOf, SHELL } from './shell.js';
 
@@ -11,7 +12,11 @@ const BUILDER = join(import.meta.dirname, '..', '..', 'scripts', 'oci-layout');
 /** A name for everything that decides what the images hold: our code, the programs' sources, this machine's files. */
 export async function hashInputs(): Promise<string> {
   const hash = createHash('sha256');
-  for (const path of await inputs()) hash.update(`${path}\0`).update(await readFile(path));
+  for (const path of await inputs()) {
+    // Wherever the project is checked out.
+    const name = path.startsWith(PROJECT_ROOT) ? path.slice(PROJECT_ROOT.length) : path;
+    hash.update(`${name}\0`).update(await readFile(path));
+  }
   return hash.update(process.arch).digest('hex').slice(0, 16);
 }
 

@@ -1,19 +1,21 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { busybox, type BusyboxOptions } from '../../scripts/oci-layout/busybox.js';
 import { directory, file, symlink, type Entry } from '../../scripts/oci-layout/entries.js';
+import { PROJECT_ROOT } from '../../scripts/project-root.js';
 import { runOk } from '../../src/base/spawn.js';
 
-/** The shell of the test images. */
-export const SHELL = '/bin/dash';
+/** The shell of the test images; scripts/fetch-busybox.sh puts it there. */
+export const SHELL = join(PROJECT_ROOT, '.cache', 'tools', 'busybox');
 
 /** Stand-ins for what Debian's busybox lacks and critest calls. */
 const PGREP = '#!/bin/sh\npidof "$1" | tr " " "\\n"\n';
 const IPCS = '#!/bin/sh\ncat /proc/sysvipc/shm\n';
 
 /**
- * The root file system of most test images. Its shell is dash: busybox's own runs applets without executing the
- * file, so that a masked or missing /bin/ls would go unnoticed.
+ * The root file system of most test images. Its shell is another busybox's: that of the static one runs applets
+ * without executing the file, so that a masked or missing /bin/ls would go unnoticed.
  */
 export async function shellRootfs(options: Pick<BusyboxOptions, 'passwd' | 'group'> = {}): Promise<Entry[]> {
   return [

@@ -1,0 +1,112 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { RESULTS, specsOf, type Spec } from '../../scripts/test-reports.js';
+import { run } from '../../src/base/spawn.js';
+import { TOOLS } from './crictl.js';
+import type { Settings } from './daemon.js';
+import type { House } from './house.js';
+import { patience, SETTINGS } from './settings.js';
+
+/** How many specs critest 1.36 has, without its benchmarks. */
+const ALL = 117;
+
+/** Never run: its content is the original's alone, an image made here has another digest. */
+export const DIGEST_SPEC = 'public image with digest should be pulled and removed';
+
+/** Waiting for what they need to be built, with how many they are; without them a run is not whole. */
+const NOT_YET: Readonly<Record<string, number>> = {
+  'support streaming interfaces': 5,
+  'Security Context UserNamespaces': 6,
+  'should support seccomp localhost profile on the container': 1,
+  'should support seccomp default on the container': 1,
+  'should support an seccomp profile that blocks setting hostname': 1,
+  'Security Context SupplementalGroupsPolicy': 2,
+  'should support recursive readonly mounts': 1,
+};
+
+/** Beside these no others may run: they remove images (critest has them as serial). */
+export const SERIAL = 'Image Manager|Image Consistency|Image Identifier Consistency';
+
+/** These have ports on the host that critest names, so that two of one kind cannot run at once. */
+export const HOST_PORTS = 'port mapping with host port|runtime should support portforward';
+
+/** What makes critest stream by WebSocket; by SPDY is its default. */
+export const WEBSOCKET = ['--websocket-exec', '--websocket-attach', '--websocket-portforward'] as const;
+
+/** How long all specs may take. */
+export const CRITEST_MS = patience(900_000);
+
+export interface CritestRun {
+  /** Of the report, which stays, so that the summary counts the specs. */
+  readonly name: string;
+  /** Regular expressions: what the names of its specs have, and what the names of those left out have. */
+  readonly focus?: string;
+  readonly skip?: string;
+  readonly args?: readonly string[];
+  /** Of the order of the specs. */
+  readonly seed?: number;
+}
+
+/** Runs specs of critest against the house's daemon. Returns those that were selected, however they ended. */
+export async function critest(house: House, asked: CritestRun): Promise<readonly Spec[]> {
+  await mkdir(RESULTS, { recursive: true });
+  const report = join(RESULTS, `critest-${asked.name}.json`);
+  await rm(report, { force: true });
+  const endpoint = `unix://${house.scratch.socket}`;
+  const options = {
+    'runtime-endpoint': endpoint,
+    'image-endpoint': endpoint,
+    'ginkgo.skip': [DIGEST_SPEC, ...Object.keys(NOT_YET), ...(asked.skip === undefined ? [] : [asked.skip])].join('|'),
+    'ginkgo.json-report': report,
+    ...(asked.focus === undefined ? {} : { 'ginkgo.focus': asked.focus }),
+    ...(asked.seed === undefined ? {} : { 'ginkgo.seed': asked.seed }),
+  };
+  const args = Object.entries(options).map(([key, value]) => `--${key}=${value}`);
+  const { stdout } = await run(join(TOOLS, 'critest'), [...args, ...(asked.args ?? [])], {
+    timeoutMs: CRITEST_MS,
+    cwd: house.scratch.dir,
+  });
+  const text = await readFile(report, 'utf8').catch(() => `"no report: ${stdout.toString().slice(-500)}"`);
+  return specsOf(JSON.parse(text));
+}
+
+/** The runtime of today's nodes, beside the distribution's: settings that make it the default handler's program. */
+export function newestRuntime(): Settings {
+  const path = SETTINGS.runtime === 'runc' ? { path: join(TOOLS, 'runc') } : {};
+  return { runtime: { handlers: { [SETTINGS.runtime]: path } } };
+}
+
+/** What all specs together come to; a spec that was not run at all is missed in the counts. */
+export interface Outcome {
+  readonly passed: number;
+  /** How many skipped themselves, by the reason that they gave. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Names with what was said. */
+  readonly failed: readonly Spec[];
+}
+
+export function outcomeOf(specs: readonly Spec[]): Outcome {
+  const skipped: Record<string, number> = {};
+  for (const { message } of specs.filter(({ outcome }) => outcome === 'skipped')) {
+    skipped[message] = (skipped[message] ?? 0) + 1;
+  }
+  return {
+    passed: specs.filter(({ outcome }) => outcome === 'passed').length,
+    skipped,
+    failed: specs.filter(({ outcome }) => outcome === 'failed'),
+  };
+}
+
+/** What all specs come to where everything works; `skipped` are those that this host or runtime is not fit for. */
+export function wholeOutcome(skipped: Readonly<Record<string, number>> = {}): Outcome {
+  const all = { ...(hasAppArmor() ? {} : { 'AppArmor is disabled on this host': 9 }), ...skipped };
+  const left = [...Object.values(all), ...Object.values(NOT_YET)].reduce((sum, count) => sum + count, 0);
+  return { passed: ALL - 1 - left, skipped: all, failed: [] };
+}
+
+function hasAppArmor(): boolean {
+  const file = '/sys/module/apparmor/parameters/enabled';
+  return existsSync(file) && readFileSync(file, 'utf8').trim() === 'Y';
+}
