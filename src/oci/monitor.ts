@@ -177,12 +177,17 @@ function parseAnswer(line: string): number {
   throw internal(typeof message === 'string' ? tail(message.trim()) : `conmon answered ${String(data)}`);
 }
 
+export interface MonitoredExit {
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+}
+
 /** How a container ended, as conmon wrote it; undefined while it has not. */
 export async function readExit(files: {
   readonly bundle: string;
   readonly persistDir: string;
   readonly id: string;
-}): Promise<{ exitCode: number; oomKilled: boolean } | undefined> {
+}): Promise<MonitoredExit | undefined> {
   const { bundle, persistDir, id } = files;
   const text = (await readIfExists(join(bundle, 'exit'))) ?? (await readIfExists(join(persistDir, id)));
   if (text === undefined || !/^-?\d+$/.test(text.trim())) return undefined;

@@ -8,6 +8,7 @@ import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
+import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
@@ -132,7 +133,10 @@ async function createProcesses(
     runtime,
   );
   undo.push('processes', () => endProcesses(monitored));
-  return { ...monitored, cgroupDir: cgroupDirOf(monitored.init, id) };
+  const cgroupDir = cgroupDirOf(monitored.init, id);
+  const slice = sliceOf(cgroupDir);
+  const sliceOomKills = slice === undefined ? undefined : await oomKillsIn(slice);
+  return { ...monitored, cgroupDir, ...(sliceOomKills === undefined ? {} : { sliceOomKills }) };
 }
 
 /** The pause process of a sandbox that can take containers. */

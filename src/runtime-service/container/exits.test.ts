@@ -8,6 +8,7 @@ import { unmount } from '../../base/sys/sys.js';
 import { until, useScratch } from '../../base/testing.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
+import { stopContainer } from './stop.js';
 import { ContainerWorld } from './testing.js';
 import type { ContainerProcesses } from './types.js';
 
@@ -81,6 +82,13 @@ describe('running out of memory', () => {
   it('of another of its processes is not its own reason', async () => {
     const id = await own.run(sandbox, `${eat}; exit 5`, { resources });
     expect(await own.exit(id)).toMatchObject({ exitCode: 5, reason: 'Error' });
+  });
+
+  it('of another of its processes is not the reason of one that is stopped by force', async () => {
+    const id = await own.run(sandbox, `${eat}; exec sleep 60`, { resources });
+    await until(() => existsSync(scratch.path('state', 'containers', id, 'oom')));
+    await stopContainer(own.context, id, 0);
+    expect(await own.exit(id)).toMatchObject({ exitCode: 137, reason: 'Error' });
   });
 });
 

@@ -6,7 +6,8 @@ import type { Logger } from '../../base/log.js';
 import { outsideRequests } from '../../base/request-scope.js';
 import { watchExit } from '../../base/sys/process.js';
 import { killCgroup } from '../../oci/cgroup.js';
-import { readExit } from '../../oci/monitor.js';
+import { readExit, type MonitoredExit } from '../../oci/monitor.js';
+import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
 import type { Runtimes } from '../../oci/runtimes.js';
 import { containerPaths } from './paths.js';
 import { moveContainer } from './state.js';
@@ -31,6 +32,7 @@ const MONITOR_GRACE_MS = 10_000;
 export class ExitWatcher {
   readonly #options: ExitWatcherOptions;
   readonly #ends = new Map<string, Promise<void>>();
+  readonly #killed = new Set<string>();
 
   constructor(options: ExitWatcherOptions) {
     this.#options = options;
@@ -39,7 +41,10 @@ export class ExitWatcher {
   /** Watches a created container; a dead one is recorded at once. */
   watch(record: ContainerRecord, processes: ContainerProcesses): void {
     outsideRequests(() => {
-      const end = this.#follow(record, processes).finally(() => this.#ends.delete(record.id));
+      const end = this.#follow(record, processes).finally(() => {
+        this.#ends.delete(record.id);
+        this.#killed.delete(record.id);
+      });
       this.#ends.set(record.id, end);
       void end.then(() => this.#release(record));
     });
@@ -50,13 +55,18 @@ export class ExitWatcher {
     return this.#ends.get(id) ?? Promise.resolve();
   }
 
+  /** A container is about to be killed by us, so that its end by SIGKILL is not the kernel's doing. */
+  expectKill(id: string): void {
+    if (this.#ends.has(id)) this.#killed.add(id);
+  }
+
   async #follow(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
     const { logger } = this.#options;
     try {
       await watchExit(processes.init).ended;
       await this.#killRest(record, processes);
       await this.#monitorEnded(processes);
-      await this.#publish(record);
+      await this.#publish(record, processes);
     } catch (error) {
       if (hasCode(error, 'not-found')) return;
       logger.error({ container: record.id, error: describeError(error) }, 'cannot record the end of a container');
@@ -97,17 +107,19 @@ export class ExitWatcher {
     }
   }
 
-  async #publish(record: ContainerRecord): Promise<void> {
+  async #publish(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
     const { store, stateDir, logger } = this.#options;
     const { bundle } = containerPaths(stateDir, record.id);
     const exit = await readExit({ bundle, persistDir: store.dirOf(record.id), id: record.id });
+    const oomKilled = !this.#killed.has(record.id) && (await isOomKill(exit, processes));
     const finishedAt = nowNs();
     const end = (now: ContainerStatus): ContainerStatus => {
       if (now.state !== 'created' && now.state !== 'running') return now;
       const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
       const resources = now.resources === undefined ? {} : { resources: now.resources };
       const user = now.user === undefined ? {} : { user: now.user };
-      return moveContainer(now, { ...exitedStatus(exit, finishedAt), ...startedAt, ...resources, ...user });
+      const how = exitedStatus(exit && { ...exit, oomKilled }, finishedAt);
+      return moveContainer(now, { ...how, ...startedAt, ...resources, ...user });
     };
     const { status } = await store.update(record.id, end, { evenIfFull: true });
     logger.info(
@@ -117,16 +129,33 @@ export class ExitWatcher {
   }
 }
 
+/**
+ * Whether the kernel killed init for want of memory: conmon says so, or a counter does. systemd drops a scope the moment
+ * that it is empty, often before conmon can look; the slice, which has this pod's containers, has counted it, too.
+ */
+async function isOomKill(exit: MonitoredExit | undefined, processes: ContainerProcesses): Promise<boolean> {
+  // By SIGKILL; an OOM of another process of the container leaves init's code as it is.
+  if (exit?.exitCode !== KILLED) return false;
+  if (exit.oomKilled) return true;
+  const { cgroupDir, sliceOomKills } = processes;
+  const own = await oomKillsIn(cgroupDir);
+  if (own !== undefined) return own > 0;
+  const slice = sliceOf(cgroupDir);
+  if (slice === undefined || sliceOomKills === undefined) return false;
+  return ((await oomKillsIn(slice)) ?? 0) > sliceOomKills;
+}
+
+const KILLED = 128 + 9;
+
 /** What CRI users know as "nobody can tell". */
 const UNKNOWN_EXIT = 255;
 
-function exitedStatus(exit: { exitCode: number; oomKilled: boolean } | undefined, finishedAt: string): ExitedStatus {
+function exitedStatus(exit: MonitoredExit | undefined, finishedAt: string): ExitedStatus {
   const base = { state: 'exited', finishedAt, message: '' } as const;
   if (exit === undefined) {
     return { ...base, exitCode: UNKNOWN_EXIT, reason: 'Unknown', message: 'the monitor left no exit code' };
   }
   const { exitCode, oomKilled } = exit;
-  // The kernel kills by SIGKILL; an OOM of another process of the container leaves init's code as it is.
-  const reason = oomKilled && exitCode === 137 ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';
+  const reason = oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';
   return { ...base, exitCode, reason };
 }

@@ -22,6 +22,7 @@ export async function stopContainer(context: ContainerContext, id: string, timeo
     signalProcess(processes.init, signalNumber(container.record.stopSignal));
     if (await endsWithin(ended, timeoutSeconds * 1000)) return;
   }
+  context.exits.expectKill(id);
   await killContainer(container.record, processes);
   if (!(await endsWithin(ended, KILL_GRACE_MS))) throw deadlineExceeded(`container "${id}" does not end after SIGKILL`);
 }

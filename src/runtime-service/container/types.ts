@@ -93,6 +93,8 @@ export interface ContainerProcesses {
   readonly monitor: ProcessIdentity;
   /** The container's cgroup in one hierarchy, to kill what outlives init in a shared pid namespace. */
   readonly cgroupDir: string;
+  /** The out-of-memory kills that the slice of that cgroup had counted before; absent where it has none, or counts none. */
+  readonly sliceOomKills?: number;
 }
 
 /**
