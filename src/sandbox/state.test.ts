@@ -14,6 +14,7 @@ const STATES = Object.keys(EXAMPLES) as SandboxState[];
 const LEGAL = new Set([
   'creating → ready',
   'creating → removing',
+  'ready → ready',
   'ready → not-ready',
   'not-ready → not-ready',
   'not-ready → removing',

@@ -4,7 +4,7 @@ import type { SandboxState, SandboxStatus } from './types.js';
 /** The legal moves; see the diagram at {@link SandboxStatus}. */
 const TRANSITIONS: Readonly<Record<SandboxState, readonly SandboxState[]>> = {
   creating: ['ready', 'removing'],
-  ready: ['not-ready'],
+  ready: ['ready', 'not-ready'],
   'not-ready': ['not-ready', 'removing'],
   removing: ['removing'],
 };

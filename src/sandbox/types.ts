@@ -32,8 +32,19 @@ export interface SandboxNamespaces {
   readonly ipc: 'pod' | 'node';
 }
 
+/**
+ * What a pod may take in all, as kubelet says it. The pod's cgroup is kubelet's own, so this is kept for those who look;
+ * absent where kubelet has not said it.
+ */
+export interface PodResources {
+  /** What the sandbox takes beside its containers, by its RuntimeClass. */
+  readonly overhead?: ContainerResources;
+  /** The sum of its containers, or the limits of the pod itself. */
+  readonly resources?: ContainerResources;
+}
+
 /** What a sandbox was asked to be, checked. */
-export interface SandboxConfig {
+export interface SandboxConfig extends PodResources {
   readonly metadata: SandboxMetadata;
   readonly hostname: string;
   readonly logDirectory: string;
@@ -52,9 +63,6 @@ export interface SandboxConfig {
   readonly seccomp?: SecurityProfile;
   /** The pod's own user namespace; without it the node's. */
   readonly userns?: IdMappings;
-  /** What kubelet reckons for the sandbox itself, and for the containers together; told, not applied. */
-  readonly overhead?: ContainerResources;
-  readonly resources?: ContainerResources;
 }
 
 /** Fixed for the sandbox's life; synced to disk before anything is acquired for it. */
@@ -88,6 +96,8 @@ export type SandboxStatus =
       readonly ips: readonly string[];
       /** What the network's last plugin answered, for people who look; absent on the node's network. */
       readonly cniResult?: object;
+      /** The last set, over those that it was made with. */
+      readonly resources?: PodResources;
     }
   | {
       readonly state: 'not-ready';

@@ -29,7 +29,7 @@ describe('checkResources', () => {
     { oomScoreAdj: -1000 },
     { oomScoreAdj: 1000, cpusetCpus: '0,2-3' },
   ])('takes %p', (given) => {
-    expect(() => checkResources(with_(given))).not.toThrow();
+    expect(() => checkResources(with_(given), 'linux.resources')).not.toThrow();
   });
 
   it.each<[Partial<ContainerResources>, string]>([
@@ -43,7 +43,7 @@ describe('checkResources', () => {
     [{ cpusetCpus: '0; 1' }, 'cpuset_cpus is no list of numbers: "0; 1"'],
     [{ cpusetMems: 'all' }, 'cpuset_mems is no list of numbers: "all"'],
   ])('refuses %p', (given, message) => {
-    expect(thrown(() => checkResources(with_(given)))).toMatchObject({
+    expect(thrown(() => checkResources(with_(given), 'linux.resources'))).toMatchObject({
       code: 'invalid-argument',
       message: `linux.resources.${message}`,
     });

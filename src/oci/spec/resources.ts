@@ -33,10 +33,10 @@ export const NO_LIMITS: ContainerResources = {
   unified: {},
 };
 
-/** @throws invalid-argument naming the field that no kernel would take. */
-export function checkResources(resources: ContainerResources): void {
+/** @throws invalid-argument naming the field, below `where`, that no kernel would take. */
+export function checkResources(resources: ContainerResources, where: string): void {
   const wrong = (field: string, why: string): never => {
-    throw invalidArgument(`linux.resources.${field} ${why}`);
+    throw invalidArgument(`${where}.${field} ${why}`);
   };
   if (resources.cpuPeriod < 0) wrong('cpu_period', 'is negative');
   if (resources.cpuQuota < -1) wrong('cpu_quota', 'is negative');

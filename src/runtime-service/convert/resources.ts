@@ -6,11 +6,10 @@ import { toNumber } from './values.js';
 
 type Resources = runtime.v1.ILinuxContainerResources;
 
-/** @throws invalid-argument naming the field that no kernel would take. */
-export function toResources(resources: Resources | null | undefined): ContainerResources {
+/** @throws invalid-argument naming the field, below `where`, that no kernel would take. */
+export function toResources(resources: Resources | null | undefined, where = 'linux.resources'): ContainerResources {
   if (!resources) return NO_LIMITS;
-  const int = (value: Long | number | null | undefined, name: string): number =>
-    toNumber(value, `linux.resources.${name}`);
+  const int = (value: Long | number | null | undefined, name: string): number => toNumber(value, `${where}.${name}`);
   const result: ContainerResources = {
     cpuPeriod: int(resources.cpuPeriod, 'cpu_period'),
     cpuQuota: int(resources.cpuQuota, 'cpu_quota'),
@@ -26,7 +25,7 @@ export function toResources(resources: Resources | null | undefined): ContainerR
     })),
     unified: resources.unified ?? {},
   };
-  checkResources(result);
+  checkResources(result, where);
   return result;
 }
 

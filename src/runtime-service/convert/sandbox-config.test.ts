@@ -136,6 +136,20 @@ describe('toSandboxConfig', () => {
     });
   });
 
+  it('keeps what the pod may take, and names what no kernel would', () => {
+    const long = (value: number): Long => Long.fromNumber(value);
+    const linux = { overhead: { memoryLimitInBytes: long(1000) }, resources: { cpuShares: long(512) } };
+    expect(convert({ metadata, linux })).toMatchObject({
+      overhead: { memoryLimit: 1000 },
+      resources: { cpuShares: 512 },
+    });
+    const wrong = { metadata, linux: { overhead: { oomScoreAdj: long(2000) } } };
+    expect(thrown(() => convert(wrong))).toMatchObject({
+      code: 'invalid-argument',
+      message: 'config.linux.overhead.oom_score_adj is not between -1000 and 1000',
+    });
+  });
+
   it('serves a user namespace that is the node’s', () => {
     const config = convert({ metadata, ...options({ usernsOptions: { mode: NamespaceMode.NODE } }) });
     expect(config.namespaces).toEqual({ network: 'pod', pid: 'pod', ipc: 'pod' });

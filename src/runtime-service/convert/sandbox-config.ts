@@ -1,7 +1,13 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument, unimplemented } from '../../base/errors.js';
 import type { IdMappings } from '../../base/id-mapping.js';
-import type { PortMapping, SandboxConfig, SandboxMetadata, SandboxNamespaces } from '../../sandbox/types.js';
+import type {
+  PodResources,
+  PortMapping,
+  SandboxConfig,
+  SandboxMetadata,
+  SandboxNamespaces,
+} from '../../sandbox/types.js';
 import { toResources } from './resources.js';
 import { toSeccompProfile } from './security.js';
 import { toUserns } from './user-namespace.js';
@@ -33,8 +39,18 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
     privileged: security?.privileged ?? false,
     ...(seccomp === undefined ? {} : { seccomp }),
     ...(userns === undefined ? {} : { userns }),
-    ...(linux?.overhead ? { overhead: toResources(linux.overhead) } : {}),
-    ...(linux?.resources ? { resources: toResources(linux.resources) } : {}),
+    ...toPodResources(linux ?? {}, 'config.linux'),
+  };
+}
+
+/** The fields that are set, of those that a pod's configuration and a request to change them share. */
+export function toPodResources(
+  { overhead, resources }: Pick<runtime.v1.ILinuxPodSandboxConfig, 'overhead' | 'resources'>,
+  where: string,
+): PodResources {
+  return {
+    ...(overhead ? { overhead: toResources(overhead, `${where}.overhead`) } : {}),
+    ...(resources ? { resources: toResources(resources, `${where}.resources`) } : {}),
   };
 }
 

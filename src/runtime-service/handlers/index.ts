@@ -31,6 +31,7 @@ import { streamPodSandboxMetrics } from './stream-pod-sandbox-metrics.js';
 import { streamPodSandboxStats } from './stream-pod-sandbox-stats.js';
 import { streamPodSandboxes } from './stream-pod-sandboxes.js';
 import { updateContainerResources } from './update-container-resources.js';
+import { updatePodSandboxResources } from './update-pod-sandbox-resources.js';
 import { updateRuntimeConfig } from './update-runtime-config.js';
 import { version } from './version.js';
 
@@ -47,6 +48,7 @@ export function createRuntimeHandlers(context: RuntimeServiceContext): Handlers 
     PodSandboxStatus: podSandboxStatus(context),
     ListPodSandbox: listPodSandbox(context),
     StreamPodSandboxes: streamPodSandboxes(context),
+    UpdatePodSandboxResources: updatePodSandboxResources(context),
     CreateContainer: createContainer(context),
     StartContainer: startContainer(context),
     StopContainer: stopContainer(context),

@@ -1,6 +1,7 @@
 import { notFound } from '../../base/errors.js';
 import { nowNs } from '../../base/clock.js';
 import { sandboxPaths } from '../../sandbox/files.js';
+import { podResourcesOf } from '../../sandbox/resources.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { Handler } from '../../server/handlers.js';
 import { fromContainerStatus, isListed as isListedContainer } from '../convert/container-status.js';
@@ -33,6 +34,7 @@ async function details(
     networkNamespace: record.netnsPath,
     cniResult: status.state === 'ready' ? status.cniResult : undefined,
     config: record.config,
+    resources: podResourcesOf({ record, status }),
     runtimeSpec: await runtimeSpec(sandboxPaths(sandboxes.settings.stateDir, record.id).dir),
   };
 }
