@@ -23,7 +23,6 @@ const NOT_YET: Readonly<Record<string, number>> = {
   'should support seccomp default on the container': 1,
   'should support an seccomp profile that blocks setting hostname': 1,
   'Security Context SupplementalGroupsPolicy': 2,
-  'should support recursive readonly mounts': 1,
 };
 
 /** Beside these no others may run: they remove images (critest has them as serial). */
@@ -98,6 +97,10 @@ export function outcomeOf(specs: readonly Spec[]): Outcome {
     failed: specs.filter(({ outcome }) => outcome === 'failed'),
   };
 }
+
+/** Of a runtime that cannot map mounts of user namespaces: runc before 1.2, crun before 1.9. */
+export const NO_USER_NAMESPACES: Readonly<Record<string, number>> =
+  'Security Context UserNamespaces' in NOT_YET ? {} : { 'no runtime handler found which supports user namespaces': 6 };
 
 /** What all specs come to where everything works; `skipped` are those that this host or runtime is not fit for. */
 export function wholeOutcome(skipped: Readonly<Record<string, number>> = {}): Outcome {

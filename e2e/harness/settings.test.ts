@@ -10,6 +10,7 @@ describe('settings of the suites', () => {
       cgroupDriver: 'cgroupfs',
       slowness: 1,
       full: false,
+      critest: 'both',
       logs: undefined,
     });
   });
@@ -20,15 +21,24 @@ describe('settings of the suites', () => {
       GANTRY_E2E_CGROUP_DRIVER: 'systemd',
       GANTRY_E2E_SLOW: '10',
       GANTRY_E2E_FULL: '1',
+      GANTRY_E2E_CRITEST: 'short',
       GANTRY_E2E_LOGS: '/kept',
     };
-    const expected = { runtime: 'crun', cgroupDriver: 'systemd', slowness: 10, full: true, logs: '/kept' };
-    expect(readSettings(env)).toEqual(expected);
+    const given = {
+      runtime: 'crun',
+      cgroupDriver: 'systemd',
+      slowness: 10,
+      full: true,
+      critest: 'short',
+      logs: '/kept',
+    };
+    expect(readSettings(env)).toEqual(given);
   });
 
   it.each([
     ['GANTRY_E2E_RUNTIME', 'youki'],
     ['GANTRY_E2E_CGROUP_DRIVER', 'cgroups'],
+    ['GANTRY_E2E_CRITEST', 'long'],
     ['GANTRY_E2E_SLOW', 'very'],
     ['GANTRY_E2E_SLOW', '0'],
   ])('are refused by name: %s=%s', (variable, value) => {

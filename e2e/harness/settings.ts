@@ -11,12 +11,17 @@ export interface HarnessSettings {
   readonly slowness: number;
   /** GANTRY_E2E_FULL=1: with what `make test` leaves out for its time. */
   readonly full: boolean;
+  /** GANTRY_E2E_CRITEST: which of critest's specs, and how they stream; `short` is a selection for slow machines. */
+  readonly critest: CritestPart;
   /** GANTRY_E2E_LOGS: a directory where the daemons' logs go and stay; else they go with the suite's own directories. */
   readonly logs: string | undefined;
 }
 
+export type CritestPart = 'both' | 'spdy' | 'websocket' | 'short';
+
 const RUNTIMES: readonly string[] = ['runc', 'crun'];
 const DRIVERS: readonly string[] = ['cgroupfs', 'systemd'] satisfies readonly CgroupDriver[];
+const PARTS: readonly string[] = ['both', 'spdy', 'websocket', 'short'] satisfies readonly CritestPart[];
 
 /** @throws invalid-argument naming the variable. */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): HarnessSettings {
@@ -25,12 +30,15 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const slowness = Number(env['GANTRY_E2E_SLOW'] ?? '1');
   if (!RUNTIMES.includes(runtime)) throw unknown('GANTRY_E2E_RUNTIME', runtime, RUNTIMES);
   if (!DRIVERS.includes(cgroupDriver)) throw unknown('GANTRY_E2E_CGROUP_DRIVER', cgroupDriver, DRIVERS);
+  const part = env['GANTRY_E2E_CRITEST'] ?? 'both';
+  if (!PARTS.includes(part)) throw unknown('GANTRY_E2E_CRITEST', part, PARTS);
   if (!(slowness >= 1)) throw invalidArgument('GANTRY_E2E_SLOW is no number from 1 on');
   return {
     runtime,
     cgroupDriver: cgroupDriver as CgroupDriver,
     slowness,
     full: env['GANTRY_E2E_FULL'] === '1',
+    critest: part as CritestPart,
     logs: env['GANTRY_E2E_LOGS'],
   };
 }
