@@ -228,7 +228,7 @@ describe('crictl and streams', () => {
   it('PortForward refuses what is no port, and a pod that is stopped', async () => {
     const own = await runPod(house, await writePod(house));
     const wrong = await statusOf(callCri(house, 'PortForward', { podSandboxId: own, port: [80, 65_536] }));
-    expect(wrong).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('65536') as string });
+    expect(wrong).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('65536') });
     await house.crictl.ok('stopp', own);
     const stopped = await statusOf(callCri(house, 'PortForward', { podSandboxId: own }));
     expect(stopped.code).toBe(status.FAILED_PRECONDITION);
