@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -99,6 +100,34 @@ describe('volumes', () => {
       await house.crictl.ok('pull', OWN.content);
     });
 
+    it('may be OCI artifacts, whose blobs are files', async () => {
+      const name = 'registry.k8s.io/gantry-test/artifact:1';
+      const model = 'm'.repeat(3000);
+      await pushArtifact(house, {
+        name,
+        files: [
+          { title: 'model.bin', data: model },
+          { title: 'docs/read me', data: '' },
+        ],
+      });
+      await house.crictl.ok('pull', name);
+      expect(await house.crictl.json('inspecti', name)).toMatchObject({ status: { repoTags: [name] } });
+      const { podId, id, pod } = await start({ mounts: [content({ image: { image: name } })] });
+      expect(await exec(id, 'find', '/data', '-type', 'f')).toBe('/data/docs/read me\n/data/model.bin');
+      expect(await exec(id, 'cat', '/data/model.bin')).toBe(model);
+      await house.daemon.kill9();
+      await house.daemon.start();
+      expect(await exec(id, 'stat', '-c', '%u %a %s', '/data/model.bin')).toBe('0 644 3000');
+      const run = await house.crictl.run(
+        'create',
+        podId,
+        await writeContainer(house, { image: { image: name } }),
+        pod.path,
+      );
+      expect(run.stderr).toContain('code = FailedPrecondition');
+      await remove(podId);
+    });
+
     it('show the ids of a pod’s own user namespace', async () => {
       const range = [{ host_id: 1_000_000, length: 65_536 }];
       const linux = { security_context: { namespace_options: { userns_options: { uids: range, gids: range } } } };
@@ -141,3 +170,33 @@ describe('volumes', () => {
     });
   });
 });
+
+/** Pushes what has no configuration and no layers, but blobs (OCI image-spec, "Guidelines for Artifact Usage"). */
+async function pushArtifact(
+  { registry }: House,
+  { name, files }: { readonly name: string; readonly files: readonly { title: string; data: string }[] },
+): Promise<void> {
+  const [path = '', tag = ''] = name.split(':');
+  const base = `http://${registry.address}/v2/${path}`;
+  const put = async (data: string): Promise<{ digest: string; size: number }> => {
+    const digest = `sha256:${createHash('sha256').update(data).digest('hex')}`;
+    const { headers } = await fetch(`${base}/blobs/uploads/`, { method: 'POST' });
+    const to = new URL(headers.get('location') ?? '');
+    to.searchParams.set('digest', digest);
+    expect((await fetch(to, { method: 'PUT', body: data })).status).toBe(201);
+    return { digest, size: data.length };
+  };
+  const layers = await Promise.all(
+    files.map(async ({ title, data }) => ({
+      ...(await put(data)),
+      mediaType: 'application/octet-stream',
+      annotations: { 'org.opencontainers.image.title': title },
+    })),
+  );
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const config = { ...(await put('{}')), mediaType: 'application/vnd.oci.empty.v1+json' };
+  const manifest = { schemaVersion: 2, mediaType, artifactType: 'application/vnd.example.model', config, layers };
+  const headers = { 'content-type': mediaType };
+  const answer = await fetch(`${base}/manifests/${tag}`, { method: 'PUT', headers, body: JSON.stringify(manifest) });
+  expect(answer.status).toBe(201);
+}

@@ -51,18 +51,6 @@ describe('what a registry may get wrong', () => {
       /schema 1/,
     ],
     [
-      'an artifact',
-      spoilt(
-        (manifest) =>
-          (manifest['config'] = {
-            ...(manifest['config'] as object),
-            mediaType: 'application/vnd.cncf.helm.config.v1+json',
-          }),
-      ),
-      'failed-precondition',
-      /no container image/,
-    ],
-    [
       'an encrypted layer',
       spoilt(
         (manifest) =>

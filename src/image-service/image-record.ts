@@ -1,6 +1,6 @@
 import { dataLoss } from '../base/errors.js';
 import { isDigest } from './registry/digest.js';
-import { parseImageConfig } from './registry/image-config.js';
+import { NO_CONFIG, parseImageConfig } from './registry/image-config.js';
 import { stringsOf, textsOf } from './registry/json.js';
 import type { ImageRecord } from './types.js';
 
@@ -12,12 +12,15 @@ export function parseImageRecord(value: Record<string, unknown>): ImageRecord {
   if (typeof configJson !== 'string') throw dataLoss('the record has no image configuration');
   if (typeof size !== 'number' || typeof updatedAt !== 'string' || !/^[0-9]+$/.test(updatedAt))
     throw dataLoss('the record has no size or time');
-  const { config } = parseImageConfig(configJson, `image ${id}`);
+  const { artifactType } = value;
+  const artifact = typeof artifactType === 'string' ? { artifactType } : {};
+  const { config } = 'artifactType' in artifact ? { config: NO_CONFIG } : parseImageConfig(configJson, `image ${id}`);
   const [repoTags, repoDigests, chain] = ['repoTags', 'repoDigests', 'chain'].map((key) => stringsOf(value[key]));
   return {
     id,
     state,
     config,
+    ...artifact,
     configJson,
     size,
     updatedAt,

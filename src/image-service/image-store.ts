@@ -18,6 +18,7 @@ export interface ImageContent {
   readonly id: string;
   readonly config: ImageConfig;
   readonly configJson: string;
+  readonly artifactType?: string;
   readonly chain: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly size: number;

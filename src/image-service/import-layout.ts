@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 
-import { hasCode, invalidArgument, notFound, signatureRefused } from '../base/errors.js';
+import { failedPrecondition, hasCode, invalidArgument, notFound, signatureRefused } from '../base/errors.js';
 import { readDockerArchive, type ArchivedImage } from './docker-archive.js';
 import type { ImageNames, ImageStore } from './image-store.js';
 import { installImage, type InstallOptions } from './install-image.js';
@@ -162,7 +162,7 @@ async function followIndexes(layout: Layout, entry: IndexEntry): Promise<Manifes
   for (let depth = 0; depth < MAX_NESTING; depth++) {
     const what = `${layout.what}: manifest ${next.digest}`;
     const found = parseManifest(await readBlobText(layout.directory, next), next.mediaType, what);
-    if (found.kind === 'manifest') return found;
+    if (found.kind === 'manifest') return refuseArtifact(found, what);
     next = choosePlatform(found satisfies Index, what);
   }
   throw invalidArgument(`${layout.what}: indexes lie more than ${MAX_NESTING} deep in each other`);
@@ -208,4 +208,9 @@ function namesFor(text: string, digest: string): ImageNames {
   const reference = parseReference(text);
   const tags = reference.digest === undefined ? [formatReference(reference)] : [];
   return { tags, digests: [`${nameOf(reference)}@${digest}`] };
+}
+
+function refuseArtifact(manifest: Manifest, what: string): Manifest {
+  if (manifest.artifact === undefined) return manifest;
+  throw failedPrecondition(`${what} is an OCI artifact, which is pulled, not imported`);
 }

@@ -43,12 +43,15 @@ export async function installImage(options: InstallOptions): Promise<ImageConten
   return { id, config, configJson, chain, size, annotations: manifest.annotations };
 }
 
-interface Ids {
+export interface Ids {
   readonly chain: readonly string[];
   readonly diffIds: readonly string[];
+  /** See {@link LayerRequest}. */
+  readonly verifiedBefore?: boolean;
 }
 
-async function unpackTold(options: InstallOptions, ids: Ids): Promise<void> {
+/** Unpacks layers, and tells how far it is. */
+export async function unpackTold(options: InstallOptions, ids: Ids): Promise<void> {
   const { layers, manifest, progress, progressKey } = options;
   const rows = manifest.layers.map(({ digest, size }, index) => {
     const isThere = (): boolean => layers.has(ids.chain[index] ?? '');
@@ -73,6 +76,7 @@ async function unpackAll(options: InstallOptions, ids: Ids): Promise<void> {
     layers.ensure({
       chain: ids.chain.slice(0, index + 1),
       expected: { digest: layer.digest, size: layer.size, diffId: ids.diffIds[index] ?? '' },
+      verifiedBefore: ids.verifiedBefore ?? false,
       fetch: (unpack, flightSignal) =>
         fetchLayer(layer, (source) => unpack(progress.counted(layer.digest, source)), flightSignal),
       signal,

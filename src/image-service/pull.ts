@@ -3,6 +3,7 @@ import { dataLoss, unavailable, wrapError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Flights } from './flights.js';
 import type { ImageContent, ImageNames, ImageStore } from './image-store.js';
+import { installArtifact } from './install-artifact.js';
 import { installImage } from './install-image.js';
 import type { LayerStore, Unpacked } from './layers/layer-store.js';
 import type { Progress } from './progress.js';
@@ -182,19 +183,14 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
   const owner = newOwner();
   const started = performance.now();
   try {
-    const { manifest } = await findManifest(pull, wanted.from, signal);
-    const configJson = await fetchConfig(pull, manifest.config, signal);
+    const { manifest, fetched } = await findManifest(pull, wanted.from, signal);
     const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
       fetchBlob(layer, { ...pull, sessions: pullable(pull), use: unpack, signal: flight });
-    const content = await installImage({
-      ...pull,
-      progressKey: wanted.digest,
-      manifest,
-      configJson,
-      fetchLayer,
-      owner,
-      signal,
-    });
+    const parts = { ...pull, progressKey: wanted.digest, manifest, fetchLayer, owner, signal };
+    const content =
+      manifest.artifact === undefined
+        ? await installImage({ ...parts, configJson: await fetchConfig(pull, manifest.config, signal) })
+        : await installArtifact({ ...parts, id: fetched.digest });
     await pull.images.add(content, { tags: [], digests: [`${pull.name}@${wanted.digest}`] });
     pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
     return content;

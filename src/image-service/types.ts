@@ -29,6 +29,8 @@ export interface ImageRecord {
   readonly config: ImageConfig;
   /** The whole OCI image configuration, as the registry sent it. */
   readonly configJson: string;
+  /** Of an OCI artifact, which is no container image: its `chain` has a layer for each of its files. */
+  readonly artifactType?: string;
   /** Chain ids of the layers, base first. */
   readonly chain: readonly string[];
   /** Of its manifest, as it was first pulled. */

@@ -30,6 +30,8 @@ export interface LayerRequest {
   /** Chain ids up to and with the layer, base first. */
   readonly chain: readonly string[];
   readonly expected: ExpectedLayer;
+  /** The archive is made here of a blob that is verified before; its own digests are not known. */
+  readonly verifiedBefore?: boolean;
   /** Gets the layer's bytes and gives them to `unpack`; may do so again, after a failure, from somewhere else. */
   readonly fetch: (
     unpack: (source: AsyncIterable<Uint8Array>) => Promise<Unpacked>,
@@ -171,11 +173,15 @@ export class LayerStore {
     await Promise.all(this.#removals);
   }
 
-  async #make(chainId: string, { chain, expected, fetch }: LayerRequest, signal: AbortSignal): Promise<LayerRecord> {
+  async #make(
+    chainId: string,
+    { chain, expected, verifiedBefore = false, fetch }: LayerRequest,
+    signal: AbortSignal,
+  ): Promise<LayerRecord> {
     throwIfAborted(signal);
     const lowers = (): Promise<string[]> => this.#below(chain);
     const unpack = (source: AsyncIterable<Uint8Array>): Promise<Unpacked> =>
-      this.#unpack({ source, expected, lowers, signal });
+      this.#unpack({ source, expected, verifiedBefore, lowers, signal });
     const { name, use } = await fetch(unpack, signal);
     await rename(this.#path('ingest', name), this.#path('layers', name));
     const record: LayerRecord = { chainId, diffId: expected.diffId, dir: name, ...use };
@@ -186,13 +192,21 @@ export class LayerStore {
   async #unpack(options: {
     source: AsyncIterable<Uint8Array>;
     expected: ExpectedLayer;
+    verifiedBefore: boolean;
     lowers: () => Promise<string[]>;
     signal: AbortSignal;
   }): Promise<Unpacked> {
     const { pool, limits } = this.#options;
     const { name, path } = this.ingestPath();
     try {
-      const use = await pool.unpack({ ...options, directory: path, ...(limits === undefined ? {} : { limits }) });
+      const { expected, verifiedBefore, ...rest } = options;
+      const checks = verifiedBefore ? {} : { expected };
+      const use = await pool.unpack({
+        ...rest,
+        ...checks,
+        directory: path,
+        ...(limits === undefined ? {} : { limits }),
+      });
       return { name, use };
     } catch (error) {
       this.discard(path);

@@ -35,6 +35,9 @@ function checkDiffId(id: unknown, what: string): string {
   throw dataLoss(`${what} has the malformed layer digest ${JSON.stringify(id)}`);
 }
 
+/** Of what is not to be run. */
+export const NO_CONFIG: ImageConfig = readConfig({});
+
 function readConfig(config: JsonObject): ImageConfig {
   const { Labels: labels, Volumes: volumes } = config;
   return {

@@ -26,6 +26,12 @@ export interface Manifest {
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
   readonly annotations: Readonly<Record<string, string>>;
+  /** Of an artifact, which is no container image (OCI image-spec, manifest.md, "Guidelines for Artifact Usage"). */
+  readonly artifact?: {
+    readonly type: string;
+    /** The files that its layers are, in their order. */
+    readonly names: readonly string[];
+  };
 }
 
 export interface Index {
@@ -84,10 +90,39 @@ function readManifest(body: JsonObject, what: string): Manifest {
   if (!Array.isArray(layers) || 'manifests' in body) throw dataLoss(`${what} is no valid manifest`);
   if (layers.length > MAX_LAYERS) throw dataLoss(`${what} has ${layers.length} layers, more than ${MAX_LAYERS}`);
   const config = readDescriptor(body['config'], what);
-  if (!CONFIG_TYPES.includes(config.mediaType))
-    throw failedPrecondition(`${what} is no container image: its configuration is ${JSON.stringify(config.mediaType)}`);
+  if (!CONFIG_TYPES.includes(config.mediaType)) return readArtifact(body, { config, layers, what });
   const annotations = textsOf(body['annotations']);
   return { kind: 'manifest', config, layers: layers.map((layer) => readLayer(layer, what)), annotations };
+}
+
+const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
+const TITLE = 'org.opencontainers.image.title';
+
+function readArtifact(
+  body: JsonObject,
+  { config, layers, what }: { readonly config: Descriptor; readonly layers: readonly unknown[]; readonly what: string },
+): Manifest {
+  const files = layers.map((layer) => ({ layer: readDescriptor(layer, what), title: titleOf(layer) }));
+  const real = files.filter(({ layer, title }) => layer.mediaType !== EMPTY_TYPE || title !== '');
+  const names = real.map(({ layer, title }) => checkName(title || layer.digest.replace(':', '-'), what));
+  if (new Set(names).size < names.length) throw dataLoss(`${what} has two files of one name`);
+  const type = stringOf(body['artifactType']) || config.mediaType;
+  const annotations = textsOf(body['annotations']);
+  return { kind: 'manifest', config, layers: real.map(({ layer }) => layer), annotations, artifact: { type, names } };
+}
+
+function titleOf(layer: unknown): string {
+  const annotations = isObject(layer) ? layer['annotations'] : undefined;
+  return isObject(annotations) ? stringOf(annotations[TITLE]) : '';
+}
+
+/** A relative path of plain names, none of which would hide another (OCI image-spec, layer.md, "Whiteouts"). */
+function checkName(name: string, what: string): string {
+  const parts = name.split('/');
+  const plain = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.startsWith('.wh.'));
+  // eslint-disable-next-line no-control-regex -- these are what it is about
+  if (plain && !/[\x00-\x1f\x7f]/.test(name) && Buffer.byteLength(name) <= 255) return name;
+  throw dataLoss(`${what} has a file with the name ${JSON.stringify(name.slice(0, 300))}`);
 }
 
 function readLayer(value: unknown, what: string): Descriptor {

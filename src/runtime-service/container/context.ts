@@ -14,6 +14,8 @@ import type { ContainerStore } from './store.js';
 export interface ContainerImage {
   readonly id: string;
   readonly repoDigests: readonly string[];
+  /** Of an OCI artifact, which can be a volume alone. */
+  readonly artifactType?: string;
   readonly config: {
     readonly env: readonly string[];
     readonly cmd: readonly string[];

@@ -47,6 +47,8 @@ export async function createContainer(
   return context.joins.run(name, requestDigest, async () => {
     readyPause(context, sandbox.record.id);
     const image = context.images.resolve(config.image);
+    if (image.artifactType !== undefined)
+      throw failedPrecondition(`image "${config.image}" is an OCI artifact, which cannot be run`);
     const volumeImages = config.mounts.flatMap((mount) =>
       mount.image === undefined ? [] : [context.images.resolve(mount.image.image)],
     );
