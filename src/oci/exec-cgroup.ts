@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 import { errnoOf, failedPrecondition } from '../base/errors.js';
 import type { ProcessRow } from '../base/sys/process.js';
@@ -33,6 +33,11 @@ export class ExecCgroup {
     }
     inUse.add(dir);
     return new ExecCgroup(dir, isCgroupV2() ? name : `${controllerOf(containerDir)}:${name}`);
+  }
+
+  /** Of no other command's. */
+  get name(): string {
+    return basename(this.#dir);
   }
 
   processes(): Promise<ProcessRow[]> {

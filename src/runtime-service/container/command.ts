@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { abortable, deadlineSignal } from '../../base/abort.js';
 import { failedPrecondition, hasCode } from '../../base/errors.js';
@@ -6,8 +8,10 @@ import { endOf, start } from '../../base/spawn.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { signalProcess, watchExit, type ProcessRow } from '../../base/sys/process.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
+import type { OciSpec } from '../../oci/spec/types.js';
 import type { CommandStdio } from './command-pipes.js';
 import type { ContainerContext } from './context.js';
+import { containerPaths } from './paths.js';
 import type { ContainerRecord } from './types.js';
 
 /** How long the runtime may take to start its command, and to notice that it was killed. */
@@ -19,7 +23,9 @@ const HANG_UP_MS = 1_000;
 /** A place in a running container for one command. */
 export interface CommandPlace {
   /** Has the runtime execute it (`exec`). The descriptors of `stdio` stay the caller's to close. */
-  start(command: readonly string[], options: { readonly stdio: CommandStdio; readonly tty?: boolean }): Command;
+  start(command: readonly string[], options: { readonly stdio: CommandStdio }): Command;
+  /** The same on a terminal, which `stdio` is. */
+  startOnTerminal(command: readonly string[], options: { readonly stdio: CommandStdio }): Promise<Command>;
 }
 
 /**
@@ -36,17 +42,35 @@ export async function inContainer<T>(
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
   const { globalArgs, options: runtime } = context.runtimes.get(record.handler);
-  const execute: CommandPlace['start'] = (command, { stdio, tty = false }) => {
-    // As the peers do for a terminal, whatever the container's own environment says.
-    const terminal = tty ? ['--tty', '--env', 'TERM=xterm'] : [];
-    const args = [...globalArgs, 'exec', '--cgroup', cgroup.option, ...terminal, record.id, ...command];
-    return new Command(start(runtime.path, args, { stdio: [...stdio] }), runtime.path, cgroup);
+  const { bundle } = containerPaths(context.stateDir, record.id);
+  const file = join(bundle, `${cgroup.name}.json`);
+  const execute = (args: readonly string[], { stdio }: { readonly stdio: CommandStdio }): Command => {
+    const all = [...globalArgs, 'exec', '--cgroup', cgroup.option, ...args];
+    return new Command(start(runtime.path, all, { stdio: [...stdio] }), runtime.path, cgroup);
+  };
+  const place: CommandPlace = {
+    start: (command, options) => execute([record.id, ...command], options),
+    startOnTerminal: async (command, options) => {
+      await writeProcess(bundle, file, command);
+      return execute(['--process', file, record.id], options);
+    },
   };
   try {
-    return await use({ start: execute }, record);
+    return await use(place, record);
   } finally {
+    await rm(file, { force: true });
     await cgroup.remove();
   }
+}
+
+/**
+ * The container's own process, but for its command and a terminal of the kind that the peers say it is. By a file: crun
+ * takes an `--env` for the whole environment, and others could read all of it in a command line.
+ */
+async function writeProcess(bundle: string, file: string, args: readonly string[]): Promise<void> {
+  const { process } = JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8')) as Pick<OciSpec, 'process'>;
+  const env = [...process.env.filter((entry) => !entry.startsWith('TERM=')), 'TERM=xterm'];
+  await writeFile(file, JSON.stringify({ ...process, args, env, terminal: true }), { mode: 0o600 });
 }
 
 /** A command that a runtime executes in a container. */

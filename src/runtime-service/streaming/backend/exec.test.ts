@@ -100,7 +100,7 @@ describe('exec without a terminal', () => {
 
   it('hangs up on the command when its client goes, but not on what has a session of its own', async () => {
     const session = new TestSession();
-    const ended = rejection(exec(session, 'setsid sleep 81 & sleep 82 & echo ready; sleep 83'));
+    const ended = rejection(exec(session, "setsid sh -c 'echo ready; exec sleep 81' & sleep 82 & sleep 83"));
     await session.stdout.says(/ready/);
     session.leave();
     expect(await ended).toMatchObject({ code: 'cancelled' });

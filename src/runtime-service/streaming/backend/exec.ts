@@ -49,7 +49,7 @@ async function withTerminal(place: CommandPlace, { command }: ExecTarget, sessio
   try {
     forward(terminal.output, stdout);
     session.onResize((size) => terminal.resize(size));
-    const running = place.start(command, { stdio: terminal.stdio, tty: true });
+    const running = await place.startOnTerminal(command, terminal);
     terminal.handOver(() => running.resized());
     const { exitCode, stopped } = await running.endOrStop(signal, 'hang-up');
     if (stopped) throw abortReason(signal);
