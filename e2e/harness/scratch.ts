@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,6 +36,8 @@ export interface Scratch {
 export async function makeScratch(): Promise<Scratch> {
   const id = randomBytes(3).toString('hex');
   const dir = await mkdtemp(join(tmpdir(), `gantry-e2e-${id}-`));
+  // Passable, as /run and /var/lib are: root of a pod's own user namespace is nobody special out here.
+  await chmod(dir, 0o711);
   const below = (name: string): string => join(dir, name);
   const scratch: Scratch = {
     dir,
