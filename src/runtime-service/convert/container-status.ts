@@ -63,7 +63,7 @@ export function fromContainerStatus(container: Container): runtime.v1.IContainer
 
 /** CRI ContainerStatus.user: what init was started with, whatever it has made of itself since. */
 function userOf(status: ContainerStatus): Pick<runtime.v1.IContainerStatus, 'user'> {
-  if (!('user' in status) || status.user === undefined) return {};
+  if (!('user' in status)) return {};
   const { uid, gid, additionalGids = [] } = status.user;
   const long = (id: number): Long => Long.fromNumber(id);
   return { user: { linux: { uid: long(uid), gid: long(gid), supplementalGroups: additionalGids.map(long) } } };

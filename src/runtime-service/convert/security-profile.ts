@@ -1,6 +1,7 @@
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument } from '../../base/errors.js';
 import type { SecurityProfile } from '../../oci/security-profile.js';
+import { fromEnum } from './values.js';
 
 const { ProfileType } = runtime.v1.SecurityProfile;
 
@@ -21,11 +22,10 @@ function fromMessage({ profileType, localhostRef }: runtime.v1.ISecurityProfile,
   // Some clients write the prefix of the old form.
   if (profileType === ProfileType.Localhost) return localhost((localhostRef ?? '').replace(PREFIX, ''), field);
   if (localhostRef) throw invalidArgument(`${field}.localhost_ref is set, but profile_type is not Localhost`);
-  const type = profileType ?? ProfileType.RuntimeDefault;
-  if (type === ProfileType.RuntimeDefault) return { type: 'runtime-default' };
-  if (type === ProfileType.Unconfined) return { type: 'unconfined' };
-  throw invalidArgument(`${field}.profile_type has the unknown value ${String(type)}`);
+  return { type: fromEnum(PLAIN, profileType, `${field}.profile_type`) };
 }
+
+const PLAIN = { [ProfileType.RuntimeDefault]: 'runtime-default', [ProfileType.Unconfined]: 'unconfined' } as const;
 
 const PREFIX = /^localhost\//;
 
