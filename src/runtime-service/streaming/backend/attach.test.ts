@@ -105,7 +105,8 @@ describe('attach', () => {
   });
 
   it('is a terminal of the client’s size, and survives its leaving', async () => {
-    const script = 'trap "stty size" WINCH; echo $TERM; while :; do read -r x && echo "got $x"; done';
+    const sizes = 'exec 3<&0; while :; do stty size <&3; sleep 0.2; done &';
+    const script = `${sizes} while read -r x; do echo "got $x"; done`;
     const id = await create(script, { stdin: true, stdinOnce: true, tty: true });
     await startContainer(own.context, id);
     const first = new TestSession({ stdin: true, tty: true });

@@ -156,7 +156,7 @@ describe('exec with a terminal', () => {
     session.resize(91, 33);
     const ended = exec(
       session,
-      'trap "stty size" WINCH; tty; echo $TERM; stty size; while :; do read -r x && break; done; exit 9',
+      'tty; echo $TERM; stty size; until [ "$(stty size)" = "43 132" ]; do sleep 0.1; done; stty size; read -r x; exit 9',
     );
     await session.stdout.says(/\/dev\/pts\/\d+\r\nxterm\r\n33 91\r\n/);
     session.resize(132, 43);
