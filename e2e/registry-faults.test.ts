@@ -21,7 +21,7 @@ import { layoutAs, writeFixture } from './unpack/layouts.js';
 const REPOSITORY = 'faults.test/image';
 const IMAGE = `${REPOSITORY}:1`;
 /** Longer than a registry on a busy machine thinks about an answer. */
-const STALL_SECONDS = Math.ceil(patience(4_000) / 1000);
+const STALL_SECONDS = Math.ceil(patience(8_000) / 1000);
 /** bcrypt of the password. */
 const HTPASSWD = `${USER.username}:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n`;
 
