@@ -26,6 +26,16 @@ const layerWith = (more: Json): FixtureImage =>
 const configWith = (more: Json): FixtureImage =>
   spoilt((manifest) => (manifest['config'] = { ...describe(config), ...more }));
 
+/** With files of these names (OCI image-spec, manifest.md, "Guidelines for Artifact Usage"). */
+const artifactOf = (...titles: readonly string[]): FixtureImage =>
+  spoilt((manifest) => {
+    manifest['config'] = { ...describe(config), mediaType: 'application/vnd.cncf.helm.config.v1+json' };
+    manifest['layers'] = titles.map((title) => ({
+      ...describe(layer),
+      annotations: { 'org.opencontainers.image.title': title },
+    }));
+  });
+
 /** The good image with another configuration. */
 function withConfig(content: Buffer | object): FixtureImage {
   const blob = blobOf(config.mediaType, content);
@@ -139,12 +149,16 @@ const CASES: readonly (readonly [string, FixtureImage, Code, RegExp])[] = [
     'FAILED_PRECONDITION',
     /unknown type/,
   ],
-  [
-    'an artifact',
-    configWith({ mediaType: 'application/vnd.cncf.helm.config.v1+json' }),
-    'FAILED_PRECONDITION',
-    /no container image/,
-  ],
+  ...['../evil', '/etc/passwd', 'a/../../b', 'a//b', '.wh.all', 'x\0y', 'l'.repeat(256)].map(
+    (title) =>
+      [
+        `an artifact with a file ${JSON.stringify(title.slice(0, 20))}`,
+        artifactOf(title),
+        'DATA_LOSS',
+        /has a file with the name/,
+      ] as const,
+  ),
+  ['an artifact with two files of one name', artifactOf('same', 'same'), 'DATA_LOSS', /two files of one name/],
   [
     'a foreign layer that only its maker has',
     layerWith({
