@@ -8,7 +8,7 @@ import { endOf, start } from '../../base/spawn.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { signalProcess, watchExit, type ProcessRow } from '../../base/sys/process.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
-import type { OciSpec } from '../../oci/spec/types.js';
+import type { OciProcess, OciSpec } from '../../oci/spec/types.js';
 import type { CommandStdio } from './command-pipes.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
@@ -20,12 +20,16 @@ const REAP_MS = 50;
 /** How long a command may take to end after its terminal has hung up. */
 const HANG_UP_MS = 1_000;
 
+interface StartOptions {
+  readonly stdio: CommandStdio;
+  /** `stdio` is a terminal. */
+  readonly terminal?: boolean;
+}
+
 /** A place in a running container for one command. */
 export interface CommandPlace {
   /** Has the runtime execute it (`exec`). The descriptors of `stdio` stay the caller's to close. */
-  start(command: readonly string[], options: { readonly stdio: CommandStdio }): Command;
-  /** The same on a terminal, which `stdio` is. */
-  startOnTerminal(command: readonly string[], options: { readonly stdio: CommandStdio }): Promise<Command>;
+  start(command: readonly string[], options: StartOptions): Promise<Command>;
 }
 
 /**
@@ -44,15 +48,11 @@ export async function inContainer<T>(
   const { globalArgs, options: runtime } = context.runtimes.get(record.handler);
   const { bundle } = containerPaths(context.stateDir, record.id);
   const file = join(bundle, `${cgroup.name}.json`);
-  const execute = (args: readonly string[], { stdio }: { readonly stdio: CommandStdio }): Command => {
-    const all = [...globalArgs, 'exec', '--cgroup', cgroup.option, ...args];
-    return new Command(start(runtime.path, all, { stdio: [...stdio] }), runtime.path, cgroup);
-  };
   const place: CommandPlace = {
-    start: (command, options) => execute([record.id, ...command], options),
-    startOnTerminal: async (command, options) => {
-      await writeProcess(bundle, file, command);
-      return execute(['--process', file, record.id], options);
+    start: async (command, { stdio, terminal = false }) => {
+      await writeFile(file, JSON.stringify(await processOf(bundle, command, terminal)), { mode: 0o600 });
+      const args = [...globalArgs, 'exec', '--cgroup', cgroup.option, '--process', file, record.id];
+      return new Command(start(runtime.path, args, { stdio: [...stdio] }), runtime.path, cgroup);
     },
   };
   try {
@@ -64,13 +64,14 @@ export async function inContainer<T>(
 }
 
 /**
- * The container's own process, but for its command and a terminal of the kind that the peers say it is. By a file: crun
- * takes an `--env` for the whole environment, and others could read all of it in a command line.
+ * The container's own process, but for its command, and on a terminal of the kind that the peers say it is. Whole, since
+ * without it crun executes as root; by a file, since others could read the environment in a command line.
  */
-async function writeProcess(bundle: string, file: string, args: readonly string[]): Promise<void> {
+async function processOf(bundle: string, args: readonly string[], terminal: boolean): Promise<OciProcess> {
   const { process } = JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8')) as Pick<OciSpec, 'process'>;
+  if (!terminal) return { ...process, args, terminal };
   const env = [...process.env.filter((entry) => !entry.startsWith('TERM=')), 'TERM=xterm'];
-  await writeFile(file, JSON.stringify({ ...process, args, env, terminal: true }), { mode: 0o600 });
+  return { ...process, args, env, terminal };
 }
 
 /** A command that a runtime executes in a container. */

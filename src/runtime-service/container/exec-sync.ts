@@ -46,7 +46,7 @@ async function collect(place: CommandPlace, { record, command, stop }: Collected
   try {
     const output = new ExecOutput();
     output.collect(pipes);
-    const running = place.start(command, pipes);
+    const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
     const { exitCode, stopped } = await running.endOrStop(stop, 'kill');
     if (stopped) {

@@ -28,7 +28,7 @@ async function withPipes(place: CommandPlace, { command }: ExecTarget, session: 
   try {
     forward(pipes.stdout, stdout);
     forward(pipes.stderr, stderr);
-    const running = place.start(command, pipes);
+    const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
     const { exitCode, stopped } = await running.endOrStop(signal, 'hang-up');
     if (stopped) throw abortReason(signal);
@@ -49,7 +49,7 @@ async function withTerminal(place: CommandPlace, { command }: ExecTarget, sessio
   try {
     forward(terminal.output, stdout);
     session.onResize((size) => terminal.resize(size));
-    const running = await place.startOnTerminal(command, terminal);
+    const running = await place.start(command, { stdio: terminal.stdio, terminal: true });
     terminal.handOver(() => running.resized());
     const { exitCode, stopped } = await running.endOrStop(signal, 'hang-up');
     if (stopped) throw abortReason(signal);
