@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { abortable, abortReason, deadlineSignal, sleep, throwIfAborted, withDeadline } from './abort.js';
+import { abortable, abortReason, deadlineSignal, settlesWithin, sleep, throwIfAborted, withDeadline } from './abort.js';
 import { notFound } from './errors.js';
 import { rejection } from './testing.js';
 
@@ -83,6 +83,14 @@ describe('deadlineSignal', () => {
 
   it('takes the years that int64 seconds can say', () => {
     expect(deadlineSignal(2 ** 53).aborted).toBe(false);
+  });
+});
+
+describe('settlesWithin', () => {
+  it('is true for what ends, however it does, and false for what does not in time', async () => {
+    expect(await settlesWithin(Promise.resolve(7), 60_000)).toBe(true);
+    expect(await settlesWithin(Promise.reject(notFound('x')), 60_000)).toBe(true);
+    expect(await settlesWithin(never, 10)).toBe(false);
   });
 });
 

@@ -45,6 +45,15 @@ export function deadlineSignal(ms: number): AbortSignal {
   return AbortSignal.timeout(Math.min(ms, LONGEST_MS));
 }
 
+/** Whether a promise settles within `ms`; to reject is to settle. It is not cut short. */
+export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  return abortable(settled, deadlineSignal(ms)).catch(() => false);
+}
+
 /**
  * Runs `fn` with a signal that fires after `ms` milliseconds or with `parent`, and keeps no timer after its end. Not
  * `AbortSignal.any`: on Node 20 the garbage collector takes a timeout that only a combined signal listens to.

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
-import { abortable, abortReason, deadlineSignal, withDeadline } from './abort.js';
+import { abortable, abortReason, settlesWithin, withDeadline } from './abort.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 import { errnoOf, GantryError, internal, invalidArgument, unavailable } from './errors.js';
 
@@ -135,15 +135,11 @@ export function bounded<T>(
 async function killInStages(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
   const exited = child.exitCode ?? child.signalCode ?? once(child, 'exit');
   killGroup(child, 'SIGTERM');
-  await settled(Promise.race([ended, exited]), KILL_AFTER_MS);
+  await settlesWithin(Promise.race([ended, exited]), KILL_AFTER_MS);
   killGroup(child, 'SIGKILL');
-  await settled(ended, LAST_OUTPUT_MS);
+  await settlesWithin(ended, LAST_OUTPUT_MS);
   // A grandchild outside the group may hold the pipes open; it is not waited for.
   for (const stream of child.stdio) stream?.destroy();
-}
-
-async function settled(ended: Promise<unknown>, ms: number): Promise<void> {
-  await abortable(ended, deadlineSignal(ms)).catch(() => undefined);
 }
 
 /** Exit code of a child as shells report it: the code, or 128 + signal. */

@@ -12,32 +12,18 @@ const O_PATH = 0o10000000;
  * point outside. Undefined if there is none. At most `limit` bytes are read.
  */
 export function readInRootSync(root: string, path: string, limit: number): Buffer | undefined {
-  const directory = openSync(root, O_PATH);
-  try {
-    return readBelow(directory, path, limit);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
-    throw error;
-  } finally {
-    closeSync(directory);
-  }
+  return atPlace(root, path, (place) => readPlace(place, limit));
 }
 
 /** Nothing but a regular file is opened for more than its path: an open alone may block, or arm a watchdog. */
-function readBelow(directory: number, path: string, limit: number): Buffer | undefined {
-  const place = openInRoot(directory, path);
+function readPlace(place: number, limit: number): Buffer | undefined {
+  const stat = fstatSync(place);
+  if (!stat.isFile()) return undefined;
+  const fd = openSync(`/proc/self/fd/${place}`, 'r');
   try {
-    const stat = fstatSync(place);
-    if (!stat.isFile()) return undefined;
-    const fd = openSync(`/proc/self/fd/${place}`, 'r');
-    try {
-      return readUpTo(fd, Math.min(stat.size, limit));
-    } finally {
-      closeSync(fd);
-    }
+    return readUpTo(fd, Math.min(stat.size, limit));
   } finally {
-    raw.close(place);
+    closeSync(fd);
   }
 }
 

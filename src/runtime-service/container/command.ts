@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { abortable, deadlineSignal } from '../../base/abort.js';
-import { failedPrecondition, hasCode } from '../../base/errors.js';
+import { settlesWithin } from '../../base/abort.js';
+import { failedPrecondition } from '../../base/errors.js';
 import { endOf, start } from '../../base/spawn.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { signalProcess, watchExit, type ProcessRow } from '../../base/sys/process.js';
@@ -118,7 +118,7 @@ export class Command {
     let over = false;
     for (let left = REAP_ATTEMPTS; left > 0 && !over; left--) {
       await this.#cgroup.kill();
-      over = await this.#endsWithin(REAP_MS);
+      over = await settlesWithin(this.#ended, REAP_MS);
     }
     await this.#killRuntime();
     await this.#cgroup.kill();
@@ -131,29 +131,19 @@ export class Command {
     for (const { process, session } of rows) if (session === command.session) signalProcess(process, 'SIGHUP');
     if (!(await goneWithin(command, HANG_UP_MS))) return this.#kill();
     // A runtime may wait for those in the background that hold its pipes.
-    if (!(await this.#endsWithin(HANG_UP_MS))) await this.#killRuntime();
+    if (!(await settlesWithin(this.#ended, HANG_UP_MS))) await this.#killRuntime();
   }
 
   async #killRuntime(): Promise<void> {
     const { pid, exitCode, signalCode } = this.#child;
     if (pid !== undefined && exitCode === null && signalCode === null) await killTree(pid);
   }
-
-  async #endsWithin(ms: number): Promise<boolean> {
-    return abortable(this.#ended, deadlineSignal(ms)).then(
-      () => true,
-      (error: unknown) => !hasCode(error, 'deadline-exceeded'),
-    );
-  }
 }
 
 async function goneWithin({ process }: ProcessRow, ms: number): Promise<boolean> {
   const watch = watchExit(process);
   try {
-    return await abortable(watch.ended, deadlineSignal(ms)).then(
-      () => true,
-      () => false,
-    );
+    return await settlesWithin(watch.ended, ms);
   } finally {
     watch.close();
   }

@@ -1,4 +1,4 @@
-import { abortable, deadlineSignal } from '../../base/abort.js';
+import { settlesWithin } from '../../base/abort.js';
 import { nowNs } from '../../base/clock.js';
 import { describeError, hasCode } from '../../base/errors.js';
 import type { KeyedLock } from '../../base/keyed-lock.js';
@@ -99,9 +99,8 @@ export class ExitWatcher {
   async #monitorEnded({ monitor }: ContainerProcesses): Promise<void> {
     const watch = watchExit(monitor);
     try {
-      await abortable(watch.ended, deadlineSignal(MONITOR_GRACE_MS));
-    } catch {
-      // A monitor that hangs: the exit file may be there all the same.
+      // The exit file of a monitor that hangs may be there all the same.
+      await settlesWithin(watch.ended, MONITOR_GRACE_MS);
     } finally {
       watch.close();
     }

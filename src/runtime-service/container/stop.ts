@@ -1,5 +1,5 @@
-import { abortable, deadlineSignal } from '../../base/abort.js';
-import { deadlineExceeded, hasCode } from '../../base/errors.js';
+import { settlesWithin } from '../../base/abort.js';
+import { deadlineExceeded } from '../../base/errors.js';
 import { signalProcess } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
 import { killContainer } from './kill.js';
@@ -20,11 +20,12 @@ export async function stopContainer(context: ContainerContext, id: string, timeo
   const ended = context.exits.ended(id);
   if (timeoutSeconds > 0 && container.status.state === 'running') {
     signalProcess(processes.init, signalNumber(container.record.stopSignal));
-    if (await endsWithin(ended, timeoutSeconds * 1000)) return;
+    if (await settlesWithin(ended, timeoutSeconds * 1000)) return;
   }
   context.exits.expectKill(id);
   await killContainer(container.record, processes);
-  if (!(await endsWithin(ended, KILL_GRACE_MS))) throw deadlineExceeded(`container "${id}" does not end after SIGKILL`);
+  if (!(await settlesWithin(ended, KILL_GRACE_MS)))
+    throw deadlineExceeded(`container "${id}" does not end after SIGKILL`);
 }
 
 /** Ends all containers of a sandbox at once, without grace (CRI StopPodSandbox). */
@@ -36,14 +37,4 @@ export async function killContainersOf(context: ContainerContext, sandboxId: str
 function processesOf(container: Container | undefined) {
   const status = container?.status;
   return status?.state === 'created' || status?.state === 'running' ? status.processes : undefined;
-}
-
-async function endsWithin(ended: Promise<void>, ms: number): Promise<boolean> {
-  try {
-    await abortable(ended, deadlineSignal(ms));
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'deadline-exceeded')) return false;
-    throw error;
-  }
 }
