@@ -7,6 +7,9 @@ export interface HandlerConfig {
   readonly path: string;
   /** The runtime's own state directory, its `--root`. */
   readonly root: string;
+  /** Patterns of the annotations that the runtime gets, of pods and of containers. */
+  readonly podAnnotations: readonly string[];
+  readonly containerAnnotations: readonly string[];
 }
 
 type Row = (typeof OPTIONS)[number];

@@ -67,6 +67,7 @@ describe('loadConfig', () => {
     expect(config.runtime.handlers.get('runc')).toEqual({
       path: join(dir, 'program'),
       root: '/run/gantry/runtime/runc',
+      ...{ podAnnotations: [], containerAnnotations: [] },
     });
   });
 

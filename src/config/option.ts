@@ -30,7 +30,7 @@ export interface TextOption extends Described {
 }
 
 export interface ListOption extends Described {
-  readonly type: 'paths' | 'patterns';
+  readonly type: 'paths' | 'patterns' | 'annotations';
   readonly default: Default<readonly string[]>;
 }
 
@@ -55,7 +55,7 @@ export type ValueOf<O extends Option> = O extends { readonly type: 'choice'; rea
   ? C
   : O extends { readonly type: 'integer' }
     ? number
-    : O extends { readonly type: 'paths' | 'patterns' }
+    : O extends { readonly type: 'paths' | 'patterns' | 'annotations' }
       ? readonly string[]
       : string;
 

@@ -297,6 +297,22 @@ export const HANDLER_OPTIONS = [
     defaultText: '<state>/runtime/<name>',
     description: 'Directory in which the runtime keeps its own state (its --root).',
   },
+  {
+    key: 'pod_annotations',
+    type: 'annotations',
+    default: [],
+    defaultText: 'none',
+    description:
+      "Annotations of pods that the runtime gets, with the sandbox and with its containers. They are the pod's author's, and runtimes take orders from some: permit single ones, or patterns as io.katacontainers.*.",
+  },
+  {
+    key: 'container_annotations',
+    type: 'annotations',
+    default: [],
+    defaultText: 'none',
+    description:
+      "Annotations of containers that the runtime gets. kubelet's and those of device plugins are among them; the same holds for them.",
+  },
 ] as const satisfies readonly Option[];
 
 export const HANDLERS_KEY = 'runtime.handlers';

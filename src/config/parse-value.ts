@@ -1,6 +1,6 @@
 import type { IntegerOption, Option, OptionValue, ListOption, TextOption } from './option.js';
 import type { YamlNode } from './parse-yaml.js';
-import { IMAGE_PATTERN, TEXT_TYPES } from './text-types.js';
+import { ANNOTATION_PATTERN, IMAGE_PATTERN, TEXT_TYPES } from './text-types.js';
 
 /** A value of the option's type, or the line and text of what is wrong with it. */
 export type Parsed<T extends OptionValue = OptionValue> =
@@ -15,6 +15,7 @@ export function parseValue(option: Option, node: YamlNode): Parsed {
       return parseChoice(option.choices, node);
     case 'paths':
     case 'patterns':
+    case 'annotations':
       return parseList(option, node);
     default:
       return parseText(option, node);
@@ -32,6 +33,8 @@ export function expectedOf(option: Option): string {
       return 'a list of absolute paths';
     case 'patterns':
       return 'a list of image references, in which * stands for anything';
+    case 'annotations':
+      return 'a list of annotations, in which * stands for anything';
     default:
       return option.optional === true ? `${TEXT_TYPES[option.type].expected}, or ""` : TEXT_TYPES[option.type].expected;
   }
@@ -44,7 +47,7 @@ function parseText(option: TextOption, node: YamlNode): Parsed<string> {
   return value === undefined ? wrong(expectedOf(option), node) : { ok: true, value };
 }
 
-const ITEMS = { paths: TEXT_TYPES.path, patterns: IMAGE_PATTERN };
+const ITEMS = { paths: TEXT_TYPES.path, patterns: IMAGE_PATTERN, annotations: ANNOTATION_PATTERN };
 
 function parseList(option: ListOption, node: YamlNode): Parsed<readonly string[]> {
   if (node.kind !== 'sequence') return wrong(expectedOf(option), node);

@@ -7,9 +7,11 @@ import { sectionsOf, shortName, type Section } from './sections.js';
 const WIDTH = 110;
 // What a default that depends on the machine is shown as.
 const EXAMPLE = { cgroupDriver: 'cgroupfs', cores: 4 } as const;
-const HANDLER_EXAMPLES: Readonly<Record<(typeof HANDLER_OPTIONS)[number]['key'], string>> = {
+const HANDLER_EXAMPLES: Readonly<Record<(typeof HANDLER_OPTIONS)[number]['key'], OptionValue>> = {
   path: `/usr/bin/${BUILT_IN_HANDLER}`,
   root: `/run/gantry/runtime/${BUILT_IN_HANDLER}`,
+  pod_annotations: [],
+  container_annotations: [],
 };
 
 const HEADER = `# Configuration of gantryd. Each option is shown with its default: remove the "#" right before its name to change it.

@@ -27,10 +27,11 @@ export function resolveValues(settings: Settings, programs: ReadonlyMap<string, 
   };
   for (const option of OPTIONS) add(option.key, option, defaultOf(option, context));
   const state = textValue(resolved, 'state');
-  const [path, root] = HANDLER_OPTIONS;
+  const [path, root, ...others] = HANDLER_OPTIONS;
   for (const [name, program] of programs) {
     add(`${HANDLERS_KEY}.${name}.path`, path, program);
     add(`${HANDLERS_KEY}.${name}.root`, root, `${state}/runtime/${name}`);
+    for (const option of others) add(`${HANDLERS_KEY}.${name}.${option.key}`, option, defaultOf(option, context));
   }
   return resolved;
 }
@@ -38,4 +39,10 @@ export function resolveValues(settings: Settings, programs: ReadonlyMap<string, 
 /** The value of a key whose option is text. */
 export function textValue(values: ResolvedValues, key: string): string {
   return String(values.get(key)?.value);
+}
+
+/** The value of a key whose option is a list. */
+export function listValue(values: ResolvedValues, key: string): readonly string[] {
+  const value = values.get(key)?.value;
+  return Array.isArray(value) ? (value as readonly string[]) : [];
 }

@@ -26,6 +26,11 @@ export const IMAGE_PATTERN: TextType = {
   read: (text) => keep(text, /^[\w*][\w.:/@+*-]*$/.test(text)),
 };
 
+export const ANNOTATION_PATTERN: TextType = {
+  expected: 'the name of an annotation, in which * stands for anything',
+  read: (text) => keep(text, /^[\w.*/-]+$/.test(text)),
+};
+
 /** A RuntimeClass's handler is a DNS label, so nothing else can ever be asked for; it also becomes a file name. */
 export function isHandlerName(name: string): boolean {
   return name.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name);

@@ -1,7 +1,7 @@
 import type { Config, HandlerConfig } from './config.js';
 import { camel } from './option.js';
 import { HANDLERS_KEY, OPTIONS } from './options.js';
-import { textValue, type ResolvedValues } from './resolve-values.js';
+import { listValue, textValue, type ResolvedValues } from './resolve-values.js';
 
 /** Gives the complete values the shape of {@link Config}, which is derived from the same table. */
 export function toConfig(values: ResolvedValues): Config {
@@ -21,7 +21,13 @@ function toHandlers(values: ResolvedValues): Map<string, HandlerConfig> {
   for (const key of values.keys()) {
     const name = new RegExp(`^${HANDLERS_KEY}\\.([^.]+)\\.path$`).exec(key)?.[1];
     if (name === undefined) continue;
-    handlers.set(name, { path: textValue(values, key), root: textValue(values, `${HANDLERS_KEY}.${name}.root`) });
+    const keyOf = (option: string): string => `${HANDLERS_KEY}.${name}.${option}`;
+    handlers.set(name, {
+      path: textValue(values, key),
+      root: textValue(values, keyOf('root')),
+      podAnnotations: listValue(values, keyOf('pod_annotations')),
+      containerAnnotations: listValue(values, keyOf('container_annotations')),
+    });
   }
   return handlers;
 }

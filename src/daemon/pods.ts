@@ -75,10 +75,11 @@ function monitorPlace({ cgroupDriver, runtime: { monitorCgroup } }: Config): Pro
 
 function makeRuntimes({ root, runtime, cgroupDriver }: Config): Runtimes {
   const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000 };
-  const byName = [...runtime.handlers].map(([handler, { path, root }]) => {
+  const byName = [...runtime.handlers].map(([handler, { path, root, podAnnotations, containerAnnotations }]) => {
     // Each its own, so that a handler that hangs does not hold up the others.
     const creates = new Semaphore(runtime.maxParallelCreates);
-    return [handler, new OciRuntime({ ...common, creates, handler, path, root })] as const;
+    const annotations = { pod: podAnnotations, container: containerAnnotations };
+    return [handler, new OciRuntime({ ...common, creates, annotations, handler, path, root })] as const;
   });
   return new Runtimes(new Map(byName), runtime.defaultHandler, new HostFeatures(root));
 }

@@ -1,4 +1,5 @@
 import { describeError } from '../base/errors.js';
+import { globMatcher } from '../base/glob.js';
 import type { Logger } from '../base/log.js';
 import { formatReference, parseReference } from './registry/reference.js';
 import type { ImageRecord } from './types.js';
@@ -8,7 +9,7 @@ import type { ImageRecord } from './types.js';
  * reference, or as a pattern in which `*` stands for anything: `registry.test/base/*`, `*pause*`.
  */
 export class Pinned {
-  readonly #patterns: readonly RegExp[];
+  readonly #patterns: readonly ((name: string) => boolean)[];
 
   constructor(texts: readonly string[], logger: Logger) {
     this.#patterns = texts.flatMap((text) => {
@@ -23,13 +24,10 @@ export class Pinned {
 
   /** True if any of the image's names is pinned. */
   has({ repoTags, repoDigests }: Pick<ImageRecord, 'repoTags' | 'repoDigests'>): boolean {
-    return [...repoTags, ...repoDigests].some((name) => this.#patterns.some((pattern) => pattern.test(name)));
+    return [...repoTags, ...repoDigests].some((name) => this.#patterns.some((matches) => matches(name)));
   }
 }
 
-/** Stars in a row are one: many would take the expression forever. */
-function patternOf(text: string): RegExp {
-  const whole = text.includes('*') ? text : formatReference(parseReference(text));
-  const parts = whole.split(/\*+/).map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`);
+function patternOf(text: string): (name: string) => boolean {
+  return globMatcher(text.includes('*') ? text : formatReference(parseReference(text)));
 }

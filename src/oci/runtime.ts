@@ -8,6 +8,7 @@ import { bounded, endOf, run, start, tail, type RunResult } from '../base/spawn.
 import type { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
 import { FeatureReader, type RuntimeFeatures } from './features.js';
+import type { AnnotationRules } from './spec/annotations.js';
 import type { OciResources } from './spec/types.js';
 
 export interface RuntimeOptions {
@@ -20,6 +21,8 @@ export interface RuntimeOptions {
   readonly timeoutMs: number;
   /** Bounds the creates that run side by side: each costs the node a burst of work. */
   readonly creates: Semaphore;
+  /** The annotations that the runtime gets; none where absent. */
+  readonly annotations?: AnnotationRules;
 }
 
 /** An OCI runtime's command line (runc, crun): every call has a deadline and ends in a result or a rich error. */

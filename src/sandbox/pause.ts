@@ -6,9 +6,11 @@ import { ociMappings } from '../base/id-mapping.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
+import { ociAnnotations } from '../oci/spec/annotations.js';
 import { allowedOomScoreAdj } from '../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../oci/spec/paths.js';
 import type { OciMount, OciNamespace, OciSeccomp, OciSpec } from '../oci/spec/types.js';
+import { podFacts } from './annotations.js';
 import { hostnameOf, type SandboxPaths } from './files.js';
 import type { SysctlPlan } from './sysctls.js';
 import type { SandboxRecord } from './types.js';
@@ -75,8 +77,10 @@ function pauseSpec(options: PauseOptions): OciSpec {
     root: { path: paths.rootfs, readonly: true },
     ...(hostNetwork ? {} : { hostname: hostnameOf(record.config, record.id) }),
     mounts: [...PAUSE_MOUNTS, ...program.mounts],
-    // A pod's annotations are its author's, and runtimes take orders from some (systemd properties, hooks).
-    annotations: {},
+    annotations: ociAnnotations(
+      { pod: record.config.annotations, facts: podFacts(record, 'sandbox') },
+      runtime.options.annotations,
+    ),
     linux: {
       namespaces: pauseNamespaces(record, paths),
       ...ociMappings(record.config.userns),

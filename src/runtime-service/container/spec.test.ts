@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { thrown, useScratch } from '../../base/testing.js';
 import { isCgroupV2 } from '../../oci/cgroup.js';
+import type { AnnotationRules } from '../../oci/spec/annotations.js';
 import { ociCapabilities } from '../../oci/spec/capabilities.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { ownRuntime } from '../../oci/testing.js';
@@ -23,7 +24,10 @@ interface Wish {
   readonly confinement?: Partial<SpecInput['confinement']>;
 }
 
-function spec({ config = {}, security = {}, image = {}, sandbox = {}, target, confinement }: Wish = {}) {
+function spec(
+  { config = {}, security = {}, image = {}, sandbox = {}, target, confinement }: Wish = {},
+  annotations?: AnnotationRules,
+) {
   const own = containerConfig({ security: { ...SECURITY, ...security }, ...config });
   const pod = podConfig(sandbox);
   const ownNetwork = pod.namespaces.network === 'pod';
@@ -52,7 +56,7 @@ function spec({ config = {}, security = {}, image = {}, sandbox = {}, target, co
     mounts: own.mounts,
     rootfs: '/bundle/rootfs',
     files: { resolvConf: '/s/resolv.conf', hostname: '/s/hostname', hosts: '/s/hosts', shm: '/s/shm' },
-    runtime: ownRuntime(scratch),
+    runtime: ownRuntime(scratch, annotations === undefined ? {} : { annotations }),
   });
 }
 
@@ -75,6 +79,28 @@ describe('the command line', () => {
     expect(thrown(() => spec(wish))).toMatchObject({
       code: 'invalid-argument',
       message: `container "app": no command, and image ${IMAGE.id} has none`,
+    });
+  });
+});
+
+describe('the annotations', () => {
+  const wish = {
+    config: { annotations: { 'run.oci.handler': 'wasm', 'plugin/device': '1' } },
+    sandbox: { annotations: { 'io.kubernetes.cri.sandbox-id': 'forged', 'kata/x': '1' } },
+  };
+
+  it('of requests reach the runtime only where its handler permits them', () => {
+    const names = (annotations?: AnnotationRules): string[] =>
+      Object.keys(spec(wish, annotations).annotations).filter((name) => !name.startsWith('io.kubernetes.cri.'));
+    expect(names()).toEqual([]);
+    expect(names({ pod: ['kata/*'], container: ['plugin/*'] })).toEqual(['kata/x', 'plugin/device']);
+  });
+
+  it('tell whose container it is, and nobody can say otherwise', () => {
+    const { annotations } = spec(wish, { pod: ['*'], container: ['*'] });
+    expect(annotations).toMatchObject({
+      'io.kubernetes.cri.container-type': 'container',
+      'io.kubernetes.cri.sandbox-id': 'sid0123456789',
     });
   });
 });

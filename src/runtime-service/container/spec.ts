@@ -5,6 +5,7 @@ import type { ProcessIdentity } from '../../base/sys/process.js';
 import { ociMappings } from '../../base/id-mapping.js';
 import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
 import type { OciRuntime } from '../../oci/runtime.js';
+import { ociAnnotations } from '../../oci/spec/annotations.js';
 import { planDevices } from '../../oci/spec/devices.js';
 import { containerMounts, rootfsPropagation, type ContainerMount, type SandboxFiles } from '../../oci/spec/mounts.js';
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
@@ -12,6 +13,7 @@ import { MASKED_PATHS, READONLY_PATHS } from '../../oci/spec/paths.js';
 import { inheritedRlimits } from '../../oci/spec/rlimits.js';
 import { ociResources } from '../../oci/spec/resources.js';
 import type { OciNamespace, OciProcess, OciSpec, OciUser } from '../../oci/spec/types.js';
+import { podFacts } from '../../sandbox/annotations.js';
 import { hostnameOf } from '../../sandbox/files.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import type { Confinement } from './confine.js';
@@ -49,7 +51,7 @@ export function containerSpec(input: SpecInput): OciSpec {
       ...{ files: input.files, own: input.mounts, privileged },
       readonlyRoot: security.readonlyRootfs,
     }),
-    annotations: config.annotations,
+    annotations: containerAnnotations(input),
     linux: {
       namespaces: containerNamespaces(input),
       ...ociMappings(input.sandbox.config.userns),
@@ -62,6 +64,16 @@ export function containerSpec(input: SpecInput): OciSpec {
       ...(seccomp === undefined ? {} : { seccomp }),
     },
   };
+}
+
+function containerAnnotations({ record: { config }, sandbox, runtime }: SpecInput): OciSpec['annotations'] {
+  const facts = {
+    ...podFacts(sandbox, 'container'),
+    'io.kubernetes.cri.container-name': config.metadata.name,
+    'io.kubernetes.cri.image-name': config.userSpecifiedImage || config.image,
+  };
+  const source = { pod: sandbox.config.annotations, container: config.annotations, facts };
+  return ociAnnotations(source, runtime.options.annotations);
 }
 
 function containerProcess(input: SpecInput): OciProcess {
