@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
 import {
   BUSYBOX,
@@ -15,7 +16,7 @@ import {
   writePod,
   type PodFile,
 } from './harness/pods.js';
-import { patience } from './harness/settings.js';
+import { patience, SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
 const NGINX = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
@@ -83,6 +84,27 @@ describe('crictl and pods', () => {
     expect((await inspect(house, id)).status).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 0 });
     await house.crictl.ok('rm', id);
     expect(await house.crictl.ok('ps', '-aq')).toBe('');
+  });
+
+  it('shows the image by the name that the pod has for it, though kubelet asks by id', async () => {
+    const { image: found } = await callCri(house, 'ImageStatus', { image: { image: BUSYBOX } });
+    const [imageId, digested] = [found?.id ?? '', found?.repoDigests?.[0] ?? ''];
+    const pulled = await callCri(house, 'PullImage', { image: { image: BUSYBOX, runtimeHandler: SETTINGS.runtime } });
+    expect(pulled.imageRef).toBe(imageId);
+    const image = { image: imageId, userSpecifiedImage: BUSYBOX };
+    const config = { metadata: { name: 'by-id' }, image };
+    const created = await callCri(house, 'CreateContainer', { podSandboxId: podId, config });
+    const containerId = created.containerId ?? '';
+    const { status } = await callCri(house, 'ContainerStatus', { containerId });
+    const { containers } = await callCri(house, 'ListContainers', { filter: { id: containerId } });
+    expect(status).toMatchObject({ imageId, imageRef: digested, image: { ...image, image: BUSYBOX } });
+    expect(containers).toMatchObject([{ imageId, imageRef: digested, image }]);
+    const foreign = { ...config, image: { ...image, runtimeHandler: 'kata' } };
+    const error: unknown = await callCri(house, 'CreateContainer', { podSandboxId: podId, config: foreign }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect((error as Error).message).toContain('config.image.runtime_handler "kata" is no handler of this node');
+    await house.crictl.ok('rm', containerId);
   });
 
   it('keeps the log in the CRI format', async () => {

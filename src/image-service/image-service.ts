@@ -11,6 +11,7 @@ import { exportImages, type ExportedImage, type ExportOptions, type ExportResult
 import { Flights } from './flights.js';
 import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
+import { completeName, namesOfImage } from './image-names.js';
 import { LayerStore } from './layers/layer-store.js';
 import { mountLayers, mountReadOnly, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/tar-reader.js';
@@ -23,7 +24,6 @@ import { DEFAULT_RETRY, type RetryPolicy } from './registry/first-of.js';
 import { HttpPool } from './registry/http.js';
 import { PartialBlobs } from './registry/partial-blobs.js';
 import { Proxies } from './registry/proxies.js';
-import { formatReference, parseReference } from './registry/reference.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
@@ -137,6 +137,17 @@ export class ImageService implements ImageRootfs {
       if (hasCode(error, 'not-found')) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * How an image is called, of which somebody asked for `asked`, a name or an id: by the name that was asked for, complete,
+   * by its first one else; and by a digest in the same repository, if there is one.
+   */
+  namesOf(imageId: string, asked: string): { readonly name: string; readonly digested: string } {
+    return namesOfImage(this.#parts.context.images.get(imageId), {
+      imageId,
+      names: this.#parts.context.registries.localNames(asked),
+    });
   }
 
   isPinned(image: ImageRecord): boolean {
@@ -272,14 +283,5 @@ export class ImageService implements ImageRootfs {
     await http.close();
     await layers.settle();
     await pool.close();
-  }
-}
-
-/** The complete reference; an id is none. */
-function completeName(text: string): string {
-  try {
-    return formatReference(parseReference(text));
-  } catch {
-    return text;
   }
 }

@@ -29,10 +29,20 @@ export interface ContainerImage {
   };
 }
 
+/** An image's names, where one must stand for all. */
+export interface ImageNames {
+  /** A complete reference, or the id of an image without any. */
+  readonly name: string;
+  /** With the digest, or the id if there is none. */
+  readonly digested: string;
+}
+
 /** What containers need of the image service. */
 export interface ContainerImages {
   /** By tag, digest, id or unique prefix of one. @throws not-found */
   resolve(image: string): ContainerImage;
+  /** How the image that `asked` stood for, by a name or an id, is called. */
+  namesOf(imageId: string, asked: string): ImageNames;
   /** Mounts the image's layers with a writable one at `target`; in use under `owner` from then on. */
   mountRootfs(options: RootfsRequest): Promise<void>;
   /** Mounts an image's content, read-only, at `target`; kept for `owner` until its root is unmounted. */

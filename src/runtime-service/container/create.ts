@@ -9,14 +9,14 @@ import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
-import type { ContainerMount } from '../../oci/spec/mounts.js';
+import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
 import type { OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
 import { sandboxPaths, usernsOf } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import { confine } from './confine.js';
-import type { ContainerContext, ContainerImage } from './context.js';
+import type { ContainerContext, ContainerImage, ContainerImages } from './context.js';
 import { prepareHost } from './host-mounts.js';
 import { endProcesses } from './kill.js';
 import { containerName } from './name.js';
@@ -24,7 +24,7 @@ import { containerPaths, type ContainerPaths } from './paths.js';
 import { makeRecord } from './record.js';
 import { containerSpec } from './spec.js';
 import { moveContainer } from './state.js';
-import type { ContainerConfig, ContainerProcesses, ContainerRecord } from './types.js';
+import type { ContainerConfig, ContainerProcesses, ContainerRecord, VolumeImage } from './types.js';
 import { prepareVolumes, unmountVolumes } from './volumes.js';
 
 /**
@@ -49,13 +49,27 @@ export async function createContainer(
     const image = context.images.resolve(config.image);
     if (image.artifactType !== undefined)
       throw failedPrecondition(`image "${config.image}" is an OCI artifact, which cannot be run`);
+    const imageNames = context.images.namesOf(image.id, config.userSpecifiedImage || config.image);
     const volumeImages = config.mounts.flatMap((mount) =>
-      mount.image === undefined ? [] : [context.images.resolve(mount.image.image)],
+      mount.image === undefined ? [] : [volumeImage(context.images, mount.image)],
     );
-    const record = makeRecord({ name, config, sandbox: sandbox.record, image, volumeImages, requestDigest });
+    const record = makeRecord({
+      name,
+      config,
+      sandbox: sandbox.record,
+      image,
+      imageNames,
+      volumeImages,
+      requestDigest,
+    });
     context.names.claim(name, record.id);
     return context.locks.run(record.id, () => make(context, { record, sandbox, image }));
   });
+}
+
+function volumeImage(images: ContainerImages, { image, userSpecifiedImage }: ImageSource): VolumeImage {
+  const { id } = images.resolve(image);
+  return { imageId: id, imageRef: images.namesOf(id, userSpecifiedImage || image).digested };
 }
 
 interface Making {

@@ -12,12 +12,11 @@ interface Wish {
   readonly logDirectory?: string;
   readonly config?: Partial<ContainerConfig>;
   readonly stopSignal?: string;
-  readonly repoDigests?: readonly string[];
   readonly privilegedSandbox?: boolean;
 }
 
 function make(wish: Wish = {}) {
-  const { logDirectory = '/var/log/pods/a', config = {}, stopSignal = '', repoDigests } = wish;
+  const { logDirectory = '/var/log/pods/a', config = {}, stopSignal = '' } = wish;
   const pod = podConfig({ logDirectory, privileged: wish.privilegedSandbox ?? false });
   return makeRecord({
     name: 'n',
@@ -26,7 +25,8 @@ function make(wish: Wish = {}) {
       ...{ id: 's', config: pod, requestDigest: 'd', createdAt: '1', handler: 'runc' },
       cgroupParent: '/x',
     },
-    image: { ...IMAGE, config: { ...IMAGE.config, stopSignal }, ...(repoDigests === undefined ? {} : { repoDigests }) },
+    image: { ...IMAGE, config: { ...IMAGE.config, stopSignal } },
+    imageNames: { name: 'test/busybox:1', digested: 'test/busybox@sha256:2222' },
     requestDigest: 'digest',
   });
 }
@@ -36,10 +36,9 @@ describe('makeRecord', () => {
     const record = make();
     expect(record).toMatchObject({
       ...{ name: 'n', sandboxId: 's', requestDigest: 'digest', handler: 'runc', imageId: IMAGE.id },
-      imageRef: 'test/busybox@sha256:2222',
+      ...{ imageName: 'test/busybox:1', imageRef: 'test/busybox@sha256:2222' },
     });
     expect(isId(record.id)).toBe(true);
-    expect(make({ repoDigests: [] }).imageRef).toBe(IMAGE.id);
   });
 
   it('lets privileged containers only where the sandbox was asked for them', () => {

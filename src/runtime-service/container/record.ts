@@ -5,7 +5,7 @@ import { failedPrecondition, invalidArgument } from '../../base/errors.js';
 import { sameMappings } from '../../base/id-mapping.js';
 import { newId } from '../../base/ids.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
-import type { ContainerImage } from './context.js';
+import type { ContainerImage, ImageNames } from './context.js';
 import { signalName } from './signals.js';
 import type { ContainerConfig, ContainerRecord, VolumeImage } from './types.js';
 
@@ -15,11 +15,12 @@ export function makeRecord(options: {
   readonly config: ContainerConfig;
   readonly sandbox: SandboxRecord;
   readonly image: ContainerImage;
+  readonly imageNames: ImageNames;
   /** Of the mounts that have an image, in their order. */
-  readonly volumeImages?: readonly ContainerImage[];
+  readonly volumeImages?: readonly VolumeImage[];
   readonly requestDigest: string;
 }): ContainerRecord {
-  const { name, config, sandbox, image, volumeImages = [], requestDigest } = options;
+  const { name, config, sandbox, image, imageNames, volumeImages = [], requestDigest } = options;
   checkUserns(config, sandbox);
   // CRI LinuxSandboxSecurityContext.privileged: the sandbox must have been asked for one that may hold such containers.
   if (config.security.privileged && !sandbox.config.privileged)
@@ -33,19 +34,12 @@ export function makeRecord(options: {
     createdAt: nowNs(),
     handler: sandbox.handler,
     imageId: image.id,
-    imageRef: refOf(image),
-    ...(volumeImages.length === 0 ? {} : { volumeImages: volumeImages.map(toVolumeImage) }),
+    imageRef: imageNames.digested,
+    imageName: imageNames.name,
+    ...(volumeImages.length === 0 ? {} : { volumeImages }),
     logPath: logPath(sandbox.config.logDirectory, config.logPath),
     stopSignal: stopSignal(config, image),
   };
-}
-
-function refOf({ id, repoDigests }: ContainerImage): string {
-  return repoDigests[0] ?? id;
-}
-
-function toVolumeImage(image: ContainerImage): VolumeImage {
-  return { imageId: image.id, imageRef: refOf(image) };
 }
 
 /** A pod has one user namespace; a container that asks for another must not run in that one. */

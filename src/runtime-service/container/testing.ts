@@ -89,6 +89,10 @@ class DirectoryImages implements ContainerImages {
     return this.#image;
   }
 
+  namesOf(imageId: string, asked: string): { name: string; digested: string } {
+    return { name: asked, digested: this.#image.repoDigests[0] ?? imageId };
+  }
+
   async mountRootfs({ target, writable }: { target: string; writable: string }): Promise<void> {
     const [upper, work] = [join(writable, 'upper'), join(writable, 'work')];
     for (const dir of [upper, work]) await mkdir(dir, { recursive: true });

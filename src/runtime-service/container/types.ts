@@ -72,6 +72,8 @@ export interface ContainerRecord {
   readonly imageId: string;
   /** The image's digest reference, or its id if it has none. */
   readonly imageRef: string;
+  /** The image's name, complete, as its pod's author has it; absent in what older versions wrote. */
+  readonly imageName?: string;
   /** The images of the mounts that have one, in their order. */
   readonly volumeImages?: readonly VolumeImage[];
   /** Absolute; empty for no log. */

@@ -28,7 +28,7 @@ export function containerState({ status }: Container): runtime.v1.ContainerState
   }
 }
 
-/** What a list entry and a status have in common. */
+/** What a list entry and a status have in common. All handlers run the same images, so an image's handler is none (ImageSpec.runtime_handler). */
 function common(container: Container) {
   const { id, config, imageId, imageRef, createdAt } = container.record;
   return {
@@ -49,9 +49,12 @@ export function fromContainer(container: Container): runtime.v1.IContainer {
 }
 
 export function fromContainerStatus(container: Container): runtime.v1.IContainerStatus {
-  const { config, logPath, stopSignal, volumeImages } = container.record;
+  const { config, imageName, logPath, stopSignal, volumeImages } = container.record;
+  const { userSpecifiedImage } = config;
   return {
     ...common(container),
+    // kubelet asks by id, and shows what stands here as the image of the container.
+    image: { image: imageName ?? config.image, userSpecifiedImage },
     ...outcome(container.status),
     logPath,
     mounts: fromMounts(config.mounts, volumeImages ?? []),

@@ -68,7 +68,13 @@ describe('a container', () => {
   const container = (status: ContainerStatus, stopSignal = 'SIGTERM'): Container => ({
     record: {
       ...{ id: 'cid', name: 'n', sandboxId: 'sid', requestDigest: '', createdAt: CREATED, handler: 'runc', stopSignal },
-      ...{ imageId: 'sha256:1', imageRef: 'x@sha256:2', logPath: '/log', config: containerConfig({ mounts }) },
+      ...{
+        imageId: 'sha256:1',
+        imageRef: 'x@sha256:2',
+        imageName: 'x:1',
+        logPath: '/log',
+        config: containerConfig({ mounts, userSpecifiedImage: 'x' }),
+      },
     },
     status,
   });
@@ -99,6 +105,7 @@ describe('a container', () => {
   it('is shown with what it was made of', () => {
     const status = fromContainerStatus(container({ state: 'running', processes, startedAt: '5' }, 'SIGRTMINPLUS3'));
     expect(status).toMatchObject({ logPath: '/log', imageId: 'sha256:1', stopSignal: Signal.SIGRTMINPLUS3 });
+    expect(status.image).toEqual({ image: 'x:1', userSpecifiedImage: 'x' });
     expect(status.mounts).toEqual([
       { ...mounts[0], propagation: runtime.v1.MountPropagation.PROPAGATION_BIDIRECTIONAL },
     ]);
