@@ -74,9 +74,11 @@ const SPOILS: readonly (readonly [what: string, spoil: Spoil, said: RegExp])[] =
 describe('a registry that cannot be trusted', () => {
   let house: House;
   let proxy: Server;
+  let metricsPort: number;
   let spoil: Spoil = send;
   beforeAll(async () => {
-    house = await openHouse();
+    metricsPort = await freePort();
+    house = await openHouse(() => Promise.resolve({ metrics: { port: metricsPort } }));
     proxy = createServer((request, response) => {
       void forward(house.registry.address, request).then((answer) => spoil(answer, response));
     });
@@ -129,8 +131,32 @@ describe('a registry that cannot be trusted', () => {
     await house.crictl.ok('rmi', BUSYBOX);
   });
 
+  it('is told of in metrics', async () => {
+    spoil = (answer, response) => send({ ...answer, status: 500 }, response);
+    expect((await house.crictl.run('pull', BUSYBOX)).code).not.toBe(0);
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    expect(text).toMatch(/^gantry_image_pull_failures_total\{code="unavailable"\} [1-9]/m);
+    expect(text).toMatch(/^gantry_image_pull_duration_seconds_count [1-9]/m);
+    expect(text).toMatch(/^gantry_image_pull_bytes_total [1-9]\d{5}/m);
+    expect(text).toMatch(/^gantry_rpc_failures_total\{rpc="PullImage",code="unavailable"\} [1-9]/m);
+    const { port } = proxy.address() as AddressInfo;
+    const inTrouble = new RegExp(
+      `^gantry_registry_server_trouble_seconds\\{server="http://127.0.0.1:${port}/v2/registry.k8s.io"\\} [1-9]`,
+      'm',
+    );
+    expect(text).toMatch(inTrouble);
+  });
+
   it('leaves nothing behind', () => house.assertEmpty());
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 async function forward(registry: string, request: IncomingMessage): Promise<Answer> {
   const path = request.url ?? '/';

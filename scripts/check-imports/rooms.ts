@@ -30,7 +30,16 @@ const RUNTIME_RPCS = ['src/runtime-service/*', 'src/runtime-service/handlers/**'
 const HANDLER_TYPES = 'src/server/handlers.ts';
 /** What the command asks of the daemon: the one part of it that the command's tests need. */
 const ADMIN = 'src/daemon/admin.ts';
-const WIRED = [...BASE, ...IMAGES, ...PODS, ...CONTAINERS, ...IMAGE_RPCS, ...RUNTIME_RPCS, 'src/server/**'];
+const WIRED = [
+  ...BASE,
+  'src/metrics/**',
+  ...IMAGES,
+  ...PODS,
+  ...CONTAINERS,
+  ...IMAGE_RPCS,
+  ...RUNTIME_RPCS,
+  'src/server/**',
+];
 
 /** Where generated protobuf code is. */
 export const GENERATED = 'api/cri/generated/';
@@ -43,6 +52,7 @@ export const GENERATED = 'api/cri/generated/';
 export const ROOMS: readonly Room[] = [
   { files: 'src/base/**', may: [] },
   { files: 'src/config/**', may: ['src/base/**'] },
+  { files: 'src/metrics/**', may: BASE },
   { files: 'src/oci/**', may: BASE },
   { files: 'src/cni/**', may: BASE },
   ...IMAGES.map((files) => ({ files, may: [...BASE, ...IMAGES] })),

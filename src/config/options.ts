@@ -265,6 +265,21 @@ export const OPTIONS = [
     description: 'Sessions of exec, attach and port-forward at the same time; more are refused.',
   },
   {
+    key: 'metrics.address',
+    type: 'address',
+    default: '127.0.0.1',
+    description:
+      'The IP address on which metrics are served over plain HTTP, at /metrics. Whoever reaches it can read them: keep it to the node.',
+  },
+  {
+    key: 'metrics.port',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 65_535,
+    description: 'The port of the same. 0: no metrics are served.',
+  },
+  {
     key: 'log.level',
     type: 'choice',
     choices: ['trace', 'debug', 'info', 'warn', 'error'],

@@ -13,6 +13,7 @@ import { createRuntimeHandlers } from '../runtime-service/handlers/index.js';
 import { openStats } from '../runtime-service/stats/open-stats.js';
 import { startServer } from '../server/server.js';
 import { adminHandlers, adminStreams } from './admin.js';
+import { openMetrics, type MetricsEndpoint } from './metrics.js';
 import { nodeStatus } from './node-status.js';
 import { openPods } from './pods.js';
 import { recover } from './recover.js';
@@ -32,7 +33,8 @@ const DRAIN_MS = 20_000;
  */
 export async function startDaemon(config: Config, logger: Logger): Promise<Daemon> {
   await claimState(config);
-  const [images, cni] = await Promise.all([openImages(config, logger), openCni(config, logger)]);
+  const metrics = await openMetrics(config, logger);
+  const [images, cni] = await Promise.all([openImages(config, logger, metrics), openCni(config, logger)]);
   const pods = await openPods({ config, images, cni, logger });
   const stores = { sandboxes: pods.sandboxes.store, containers: pods.containers.store };
   const events = new EventHub(stores);
@@ -57,8 +59,10 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     handlers,
     admin: adminHandlers(images),
     adminStreams: adminStreams(images),
+    observe: metrics === undefined ? undefined : (call) => metrics.onCall(call),
     logger,
   });
+  await metrics?.start({ pods, images });
   await recover({ pods, cni, logger });
   await images.sweep();
   server.setReady();
@@ -66,6 +70,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   return {
     async stop() {
       await Promise.all([server.drain(DRAIN_MS), streaming.stop()]);
+      await metrics?.stop();
       await Promise.all([pods.sandboxes.joins.idle(), pods.containers.joins.idle()]);
       pods.retries.stop();
       cni.close();
@@ -82,9 +87,10 @@ async function claimState({ root, state }: Config): Promise<void> {
   if (!tryLockSync(join(root, 'lock'))) throw alreadyExists(`another gantryd uses ${root}`);
 }
 
-function openImages({ root, image }: Config, logger: Logger): Promise<ImageService> {
+function openImages({ root, image }: Config, logger: Logger, observe?: MetricsEndpoint): Promise<ImageService> {
   return ImageService.open({
     root,
+    observe,
     hostsDirs: image.hostsDirs,
     certsDirs: image.certsDirs,
     ...(image.registriesConf === '' ? {} : { registriesConf: image.registriesConf }),

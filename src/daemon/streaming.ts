@@ -21,6 +21,7 @@ export async function startStreaming({ streaming }: Config, pods: Pods, logger: 
   return server;
 }
 
-function isLoopback(address: string): boolean {
+/** Nobody but this node reaches it. */
+export function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }

@@ -1,8 +1,8 @@
-import { chmod } from 'node:fs/promises';
+import { chmod, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { nowNs } from '../base/clock.js';
-import { hasCode, invalidArgument, notFound } from '../base/errors.js';
+import { codeFor, hasCode, invalidArgument, notFound, type ErrorCode } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { narrowMount } from '../base/sys/sys.js';
@@ -51,7 +51,16 @@ export interface ImageServiceOptions {
   readonly retry?: RetryPolicy;
   /** Where proxies are looked for, the daemon's environment if not given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly observe?: PullObserver | undefined;
   readonly logger: Logger;
+}
+
+/** Told what is pulled. */
+export interface PullObserver {
+  /** A caller's wish for an image is over; the code is absent if it was met. */
+  onPull(pull: { readonly seconds: number; readonly code?: ErrorCode }): void;
+  /** A registry server sent so much of a blob. */
+  onBytes(count: number): void;
 }
 
 /** What the images take of a file system. */
@@ -62,6 +71,13 @@ export interface ImageFsUsage {
   readonly timestampNs: string;
 }
 
+/** What a file system has, in bytes. */
+export interface ImageFsCapacity {
+  readonly capacityBytes: number;
+  /** What others than root may still take. */
+  readonly availableBytes: number;
+}
+
 /** Stands for the owners of an earlier run, until they are known. */
 const EARLIER_OWNERS = 'earlier owners';
 const CONNECT_TIMEOUT_MS = 15_000;
@@ -70,6 +86,7 @@ interface Parts {
   readonly context: PullContext & { readonly pool: UnpackPool };
   readonly directory: string;
   readonly pinned: Pinned;
+  readonly observe: PullObserver | undefined;
 }
 
 /** Images: pulled, imported, listed, mounted and removed. Knows nothing of sandboxes and containers but that they are owners. */
@@ -111,8 +128,11 @@ export class ImageService implements ImageRootfs {
     const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
     partials.start();
     const content = { images, layers, pool, partials, trust, progress: new Progress(), tokens: new TokenCache() };
-    const context = { ...content, http, flights, registries, patience, authFiles: options.authFiles ?? [], logger };
-    return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger) });
+    const { observe } = options;
+    const onBytes = observe === undefined ? undefined : (count: number) => observe.onBytes(count);
+    const sources = { authFiles: options.authFiles ?? [], registries };
+    const context = { ...content, ...sources, http, flights, patience, onBytes, logger };
+    return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger), observe });
   }
 
   /** Images that are listed, in no order. */
@@ -155,8 +175,18 @@ export class ImageService implements ImageRootfs {
   }
 
   /** See {@link pullImage}. */
-  pull(image: string, options?: PullOptions): Promise<ImageRecord> {
-    return pullImage(this.#parts.context, image, options);
+  async pull(image: string, options?: PullOptions): Promise<ImageRecord> {
+    const { context, observe } = this.#parts;
+    const started = performance.now();
+    const seconds = (): number => (performance.now() - started) / 1000;
+    try {
+      const record = await pullImage(context, image, options);
+      observe?.onPull({ seconds: seconds() });
+      return record;
+    } catch (error) {
+      observe?.onPull({ seconds: seconds(), code: codeFor(error) });
+      throw error;
+    }
   }
 
   /** How far fetches are that told their keys by `onFetch`. */
@@ -274,6 +304,11 @@ export class ImageService implements ImageRootfs {
     const { layers } = this.#parts.context;
     const { size, inodes } = layers.totals();
     return { path: this.#parts.directory, bytes: size, inodes, timestampNs: nowNs() };
+  }
+
+  async capacity(): Promise<ImageFsCapacity> {
+    const { bsize, blocks, bavail } = await statfs(this.#parts.directory);
+    return { capacityBytes: bsize * blocks, availableBytes: bsize * bavail };
   }
 
   /** Ends connections and threads; pulls under way fail. */

@@ -41,6 +41,7 @@ export interface PullContext {
   readonly trust: SignaturePolicy;
   readonly progress: Progress;
   readonly authFiles: readonly string[];
+  readonly onBytes?: ((count: number) => void) | undefined;
   readonly logger: Logger;
 }
 

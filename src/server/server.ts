@@ -8,7 +8,7 @@ import { Calls } from './calls.js';
 import { MAX_MESSAGE_BYTES } from './codec.js';
 import type { Handlers } from './handlers.js';
 import { bindSocket } from './socket.js';
-import { wrapStream, wrapUnary, type Host } from './wrap.js';
+import { wrapStream, wrapUnary, type CallObserver, type Host } from './wrap.js';
 
 export interface ServerOptions {
   /** An absolute path, or `unix:///path`. */
@@ -17,6 +17,8 @@ export interface ServerOptions {
   /** The daemon's own calls beside CRI's. */
   readonly admin?: AdminHandlers;
   readonly adminStreams?: AdminStreams;
+  /** Told of every call of CRI that has ended. */
+  readonly observe?: CallObserver | undefined;
   readonly logger: Logger;
 }
 
@@ -51,8 +53,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const calls = new Calls();
   let phase: Phase = 'recovering';
   const refusal = (rpc: RpcName): GantryError | undefined => refusalIn(phase, rpc);
-  register(server, { handlers: options.handlers, logger: options.logger, calls, refusal });
-  const { admin = {}, adminStreams = {}, logger } = options;
+  const { admin = {}, adminStreams = {}, logger, handlers, observe } = options;
+  register(server, { handlers, logger, calls, refusal, observe });
   const whenReady = { logger, ready: () => refusal('Status') };
   registerAdmin(server, admin, whenReady);
   registerAdminStreams(server, adminStreams, whenReady);

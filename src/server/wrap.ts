@@ -1,8 +1,16 @@
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 
-import type { RpcName } from '../../api/cri/generated/services.js';
+import { RPCS, type RpcName } from '../../api/cri/generated/services.js';
 import { abortReason } from '../base/abort.js';
-import { cancelled, codeOf, deadlineExceeded, unimplemented, type GantryError } from '../base/errors.js';
+import {
+  cancelled,
+  codeFor,
+  codeOf,
+  deadlineExceeded,
+  unimplemented,
+  type ErrorCode,
+  type GantryError,
+} from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { inRequest } from '../base/request-scope.js';
 import type { Calls, RunningCall } from './calls.js';
@@ -12,6 +20,14 @@ import type { CallContext, Handlers } from './handlers.js';
 import { callScope, logDone, logFailed } from './log-call.js';
 import { pump } from './pump.js';
 
+/** Told what a call came to; the code is absent for one that succeeded. */
+export type CallObserver = (call: {
+  readonly rpc: RpcName;
+  readonly code?: ErrorCode;
+  readonly seconds: number;
+  readonly streams: boolean;
+}) => void;
+
 /** What all calls of one server share. */
 export interface Host {
   readonly handlers: Handlers;
@@ -19,6 +35,7 @@ export interface Host {
   readonly calls: Calls;
   /** Why the RPC is turned away for now, if it is: not ready yet, or shutting down. */
   readonly refusal: (rpc: RpcName) => GantryError | undefined;
+  readonly observe?: CallObserver | undefined;
 }
 
 /** The part of a grpc-js call that both kinds share. */
@@ -74,15 +91,22 @@ async function runCall<Result, Value>(host: Host, job: Job<Result, Value>): Prom
     logger = host.logger.child(scope);
     const value = await inRequest(scope, () => job.work(handle, request, contextOf(job.call, running, logger)));
     logDone(logger, running);
+    observe(host, running);
     return { ok: true, value };
   } catch (thrown) {
     const error = codeOf(thrown) === undefined && running.signal.aborted ? abortReason(running.signal) : thrown;
     logFailed(logger, running, error);
+    observe(host, running, codeFor(error));
     return { ok: false, status: toStatus(error) };
   } finally {
     stopWatching();
     running.end();
   }
+}
+
+function observe(host: Host, { rpc, startedAt }: RunningCall, code?: ErrorCode): void {
+  const seconds = (performance.now() - startedAt) / 1000;
+  host.observe?.({ rpc, seconds, streams: RPCS[rpc].streams, ...(code === undefined ? {} : { code }) });
 }
 
 /** @throws unimplemented, or why the call is refused for now */

@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly tokens: TokenCache;
   readonly sources: CredentialSources;
   readonly signal?: AbortSignal | undefined;
+  /** Told of every byte of a blob that a server sent. */
+  readonly onBytes?: ((count: number) => void) | undefined;
 }
 
 /** One pull's conversation with one endpoint: what it learned of authentication is kept to the end of the pull. */
@@ -87,7 +89,7 @@ export class RegistrySession {
       answer.body.destroy();
       throw dataLoss(`${what} ${wrong ?? `${says ?? ''}, where the manifest says ${size - start}`}`);
     }
-    return skip(named(answer.body, what), offset - start);
+    return skip(named(answer.body, what), { count: offset - start, onBytes: this.#options.onBytes });
   }
 
   async #get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
@@ -169,9 +171,13 @@ function rangeStart({ headers }: HttpAnswer): number {
 }
 
 /** A server may answer with more than the range, or with all. */
-async function* skip(source: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+async function* skip(
+  source: AsyncIterable<Uint8Array>,
+  { count, onBytes }: { readonly count: number; readonly onBytes: SessionOptions['onBytes'] },
+): AsyncGenerator<Uint8Array> {
   let left = count;
   for await (const chunk of source) {
+    onBytes?.(chunk.byteLength);
     if (left < chunk.byteLength) yield chunk.subarray(left);
     left = Math.max(0, left - chunk.byteLength);
   }
