@@ -99,6 +99,11 @@ describe('crictl and streams', () => {
       expect(result).toMatchObject({ code: 0, stdout: 'some text end\n' });
     });
 
+    it('exec: ends with the command, whatever holds its output in the background', async () => {
+      const result = await exec('', id, 'sh', '-c', 'sleep 9320 & echo hi; echo err >&2; exit 4');
+      expect(result).toMatchObject({ code: 1, stdout: 'hi\n', stderr: expect.stringMatching(/^err\n.*exit code 4/s) });
+    });
+
     it('exec: carries 200 MB both ways, and keeps its memory', async () => {
       const before = await residentBytes();
       const client = startCrictl('exec', '-i', '-r', transport, id, 'cat');

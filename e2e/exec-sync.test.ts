@@ -81,6 +81,19 @@ describe('ExecSync', () => {
   });
 
   it.each([
+    ['quiet', 'sleep 1300'],
+    ['that goes on writing', 'while sleep 0.1; do echo more; done'],
+  ])('ends with its command, in time, whatever holds its output in the background: %s', async (_, background) => {
+    const { exitCode, stdout, stderr } = await exec(`(${background}) & echo hi; echo err >&2; exit 3`, 1);
+    expect({ exitCode, first: stdout.slice(0, 3), stderr }).toEqual({ exitCode: 3, first: 'hi\n', stderr: 'err\n' });
+  });
+
+  it('has all that a command wrote which left its output open', async () => {
+    const { exitCode, stdout } = await exec('sleep 1301 & head -c 9000000 /dev/zero');
+    expect([exitCode, stdout.length]).toEqual([0, 9_000_000]);
+  });
+
+  it.each([
     ['stdout', 'head -c 17825792 /dev/zero'],
     ['stderr', 'head -c 17825792 /dev/zero >&2'],
     ['both', 'head -c 17825792 /dev/zero; head -c 17825792 /dev/zero >&2'],

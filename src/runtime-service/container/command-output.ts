@@ -7,6 +7,14 @@ export type OutputTaker = (chunk: Buffer) => boolean;
 
 /** How long output may still come after the command's own end, from what it left in the background. */
 const DRAIN_MS = 2_000;
+/** How long such a pipe may be silent meanwhile. */
+const QUIET_MS = 300;
+const LOOK_MS = 50;
+/** More than a runtime between the command and us can hold of one output. */
+const MAX_RELAYED = 1 << 20;
+
+/** Bytes of the command's that have not reached us yet. */
+export type Upstream = () => number;
 
 /** One output of a command: the end of a pipe, or the master of a terminal. */
 export class CommandOutput {
@@ -61,23 +69,29 @@ export class CommandOutput {
 
   /**
    * For after the command's end: settles when all that it wrote is taken. What it left in the background may hold the
-   * output open for long; it is heard for a short while.
+   * output open for long; it is heard for a short while. True if nobody can write any more.
    */
-  async finish(): Promise<void> {
-    if (this.#ended) return;
+  async finish(upstream: Upstream = () => 0): Promise<boolean> {
+    if (this.#ended) return true;
     this.#lastAt = Date.now();
     const begin = this.#lastAt;
     // The runtime alone had the terminal, so its end comes soon.
     const owed = this.#isTerminal ? 0 : this.#socket.bytesRead + bytesWaiting(this.#fd);
+    const isLate = (): boolean => {
+      const [since, quiet] = [Date.now() - begin, Date.now() - this.#lastAt];
+      return this.#isTerminal ? quiet >= DRAIN_MS : quiet >= QUIET_MS || since >= DRAIN_MS;
+    };
+    const isWhole = (): boolean =>
+      !this.#waits && this.#taken >= owed && (this.#taken >= owed + MAX_RELAYED || upstream() === 0);
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#check = (): void => {
-        const late = Date.now() - (this.#isTerminal ? this.#lastAt : begin) >= DRAIN_MS;
-        if (this.#ended || (late && !this.#waits && this.#taken >= owed)) resolve();
+        if (this.#ended || (isLate() && isWhole())) resolve();
       };
-      timer = setInterval(this.#check, DRAIN_MS / 10);
+      timer = setInterval(this.#check, LOOK_MS);
       this.#check();
     });
     clearInterval(timer);
+    return this.#ended;
   }
 }

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 
 import { closeAll, makePipe, openDescriptor } from '../../base/sys/descriptor.js';
-import { CommandOutput } from './command-output.js';
+import { CommandOutput, type Upstream } from './command-output.js';
+import type { CommandEnds } from './command.js';
 
 /** What the runtime is started with: descriptors that it takes over. */
 export type CommandStdio = readonly ['ignore' | number, number, number];
 
 /** Pipes to a command and from it, which it can open anew as /dev/stdout and the like. */
-export class CommandPipes {
+export class CommandPipes implements CommandEnds {
   readonly stdio: CommandStdio;
   readonly stdin: Socket | undefined;
   readonly stdout: CommandOutput;
@@ -29,6 +30,11 @@ export class CommandPipes {
   handOver(): void {
     closeAll(this.#given);
     this.#given = [];
+  }
+
+  async finish(upstream: Upstream): Promise<boolean> {
+    const ended = await Promise.all([this.stdout, this.stderr].map((output) => output.finish(upstream)));
+    return ended.every(Boolean);
   }
 
   close(): void {

@@ -2,13 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { settlesWithin } from '../../base/abort.js';
+import { abortable, settlesWithin } from '../../base/abort.js';
 import { failedPrecondition } from '../../base/errors.js';
 import { endOf, start } from '../../base/spawn.js';
 import { killTree } from '../../base/sys/kill-tree.js';
-import { signalProcess, watchExit, type ProcessRow } from '../../base/sys/process.js';
+import { identify, signalProcess, watchExit, type ProcessIdentity } from '../../base/sys/process.js';
+import { RelayPipes } from '../../base/sys/relay-pipes.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
 import type { OciProcess, OciSpec } from '../../oci/spec/types.js';
+import type { Upstream } from './command-output.js';
 import type { CommandStdio } from './command-pipes.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
@@ -17,6 +19,8 @@ import type { ContainerRecord } from './types.js';
 /** How long the runtime may take to start its command, and to notice that it was killed. */
 const REAP_ATTEMPTS = 20;
 const REAP_MS = 50;
+/** When to look for the first time whether a command has ended before its runtime. */
+const FIRST_LOOK_MS = 100;
 /** How long a command may take to end after its terminal has hung up. */
 const HANG_UP_MS = 1_000;
 
@@ -24,6 +28,13 @@ interface StartOptions {
   readonly stdio: CommandStdio;
   /** `stdio` is a terminal. */
   readonly terminal?: boolean;
+}
+
+/** Our ends of a command's outputs. */
+export interface CommandEnds {
+  /** For after its end: settles when what it wrote is taken. True if nobody can write any more. */
+  finish(upstream: Upstream): Promise<boolean>;
+  close(): void;
 }
 
 /** A place in a running container for one command. */
@@ -47,18 +58,19 @@ export async function inContainer<T>(
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
   const { globalArgs, options: runtime } = context.runtimes.get(record.handler);
   const { bundle } = containerPaths(context.stateDir, record.id);
-  const file = join(bundle, `${cgroup.name}.json`);
+  const [file, pidFile] = [join(bundle, `${cgroup.name}.json`), join(bundle, `${cgroup.name}.pid`)];
   const place: CommandPlace = {
     start: async (command, { stdio, terminal = false }) => {
       await writeFile(file, JSON.stringify(await processOf(bundle, command, terminal)), { mode: 0o600 });
-      const args = [...globalArgs, 'exec', '--cgroup', cgroup.option, '--process', file, record.id];
-      return new Command(start(runtime.path, args, { stdio: [...stdio] }), runtime.path, cgroup);
+      const options = ['--cgroup', cgroup.option, '--process', file, '--pid-file', pidFile];
+      const child = start(runtime.path, [...globalArgs, 'exec', ...options, record.id], { stdio: [...stdio] });
+      return new Command(child, { path: runtime.path, pidFile, cgroup });
     },
   };
   try {
     return await use(place, record);
   } finally {
-    await rm(file, { force: true });
+    await Promise.all([file, pidFile].map((path) => rm(path, { force: true })));
     await cgroup.remove();
   }
 }
@@ -74,14 +86,24 @@ async function processOf(bundle: string, args: readonly string[], terminal: bool
   return { ...process, args, env, terminal };
 }
 
+interface CommandParts {
+  /** The runtime's program. */
+  readonly path: string;
+  /** Where the runtime writes the command's pid. */
+  readonly pidFile: string;
+  readonly cgroup: ExecCgroup;
+}
+
 /** A command that a runtime executes in a container. */
 export class Command {
   readonly #child: ChildProcess;
+  readonly #pidFile: string;
   readonly #cgroup: ExecCgroup;
   readonly #ended: Promise<number>;
 
-  constructor(child: ChildProcess, path: string, cgroup: ExecCgroup) {
+  constructor(child: ChildProcess, { path, pidFile, cgroup }: CommandParts) {
     this.#child = child;
+    this.#pidFile = pidFile;
     this.#cgroup = cgroup;
     this.#ended = endOf(child, path, 'exit');
   }
@@ -92,22 +114,73 @@ export class Command {
   }
 
   /**
-   * Waits for the command's end, and sees to it when `stop` fires. `kill`: with all that it started. `hang-up`: as when a
-   * terminal's line is lost, so what was made to outlive that (nohup, a session of its own) does.
+   * Waits for the end of the command's own process and for what it wrote; what it put into the background is not waited
+   * for. When `stop` fires before that end, sees to it: `kill`: with all that it started. `hang-up`: as when a terminal's
+   * line is lost, so what was made to outlive that (nohup, a session of its own) does.
    */
-  async endOrStop(stop: AbortSignal, way: 'kill' | 'hang-up'): Promise<{ exitCode: number; stopped: boolean }> {
-    let stopping: Promise<void> | undefined;
+  async endOrStop(
+    stop: AbortSignal,
+    way: 'kill' | 'hang-up',
+    outputs: CommandEnds,
+  ): Promise<{ exitCode: number; stopped: boolean }> {
+    let stopping = Promise.resolve(false);
     const onStop = (): void => {
-      stopping = way === 'kill' ? this.#kill() : this.#hangUp();
+      stopping = this.#stop(way);
     };
     stop.addEventListener('abort', onStop, { once: true });
     if (stop.aborted) onStop();
     try {
-      return { exitCode: await this.#ended, stopped: stopping !== undefined };
+      await Promise.race([this.#ended, this.#commandEnd()]);
+      const exitCode = await this.#exitCode(stop, outputs);
+      return { exitCode, stopped: await stopping };
     } finally {
       stop.removeEventListener('abort', onStop);
       await stopping;
     }
+  }
+
+  /**
+   * For after the command's end. runc tells the exit code when nobody holds the command's output any more, which may take
+   * as long as anything in the background runs: so it is made to see that there is nobody to write to.
+   */
+  async #exitCode(stop: AbortSignal, outputs: CommandEnds): Promise<number> {
+    const relayed = this.#runs ? new RelayPipes(this.#child.pid ?? 0) : undefined;
+    // At the client's pace, so the end never comes once the client is gone.
+    const over = await abortable(
+      outputs.finish(() => relayed?.waiting() ?? 0),
+      stop,
+    ).catch(() => false);
+    if (!over && this.#runs) {
+      outputs.close();
+      relayed?.interrupt();
+    }
+    return this.#ended;
+  }
+
+  get #runs(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Settles when the command's own process has ended, though the runtime may go on; not before the first look. */
+  async #commandEnd(): Promise<void> {
+    for (let wait = FIRST_LOOK_MS; !(await settlesWithin(this.#ended, wait)); wait *= 2) {
+      const command = await this.#find();
+      if (command === 'not-yet') continue;
+      if (command !== 'ended') await endOfProcess(command, this.#ended);
+      return;
+    }
+  }
+
+  async #find(): Promise<ProcessIdentity | 'not-yet' | 'ended'> {
+    const pid = Number(await readFile(this.#pidFile, 'latin1').catch(() => ''));
+    return pid > 0 ? (identify(pid) ?? 'ended') : 'not-yet';
+  }
+
+  /** False if the command has ended by itself. */
+  async #stop(way: 'kill' | 'hang-up'): Promise<boolean> {
+    if ((await this.#find()) === 'ended') return false;
+    await (way === 'kill' ? this.#kill() : this.#hangUp());
+    return true;
   }
 
   /**
@@ -129,21 +202,22 @@ export class Command {
     const command = rows.find(({ parent }) => parent === this.#child.pid);
     if (command === undefined) return this.#kill();
     for (const { process, session } of rows) if (session === command.session) signalProcess(process, 'SIGHUP');
-    if (!(await goneWithin(command, HANG_UP_MS))) return this.#kill();
+    if (!(await settlesWithin(endOfProcess(command.process, this.#ended), HANG_UP_MS))) return this.#kill();
     // A runtime may wait for those in the background that hold its pipes.
     if (!(await settlesWithin(this.#ended, HANG_UP_MS))) await this.#killRuntime();
   }
 
   async #killRuntime(): Promise<void> {
-    const { pid, exitCode, signalCode } = this.#child;
-    if (pid !== undefined && exitCode === null && signalCode === null) await killTree(pid);
+    const { pid } = this.#child;
+    if (pid !== undefined && this.#runs) await killTree(pid);
   }
 }
 
-async function goneWithin({ process }: ProcessRow, ms: number): Promise<boolean> {
+/** Settles at a process's end, or that of its parent. */
+async function endOfProcess(process: ProcessIdentity, parent: Promise<unknown>): Promise<void> {
   const watch = watchExit(process);
   try {
-    return await settlesWithin(watch.ended, ms);
+    await Promise.race([watch.ended, parent]);
   } finally {
     watch.close();
   }

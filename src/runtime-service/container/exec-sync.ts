@@ -20,7 +20,8 @@ export interface ExecRequest {
 }
 
 /**
- * Runs a command in a running container and returns its output and exit code (CRI ExecSync).
+ * Runs a command in a running container and returns its output and exit code (CRI ExecSync). It has ended when its own
+ * process has: kubelet's probes do not wait for what a script leaves in the background.
  * @throws not-found; failed-precondition if it does not run; deadline-exceeded once `timeoutSeconds` pass or the caller
  * gives up: everything that the command has started is gone then.
  */
@@ -48,12 +49,11 @@ async function collect(place: CommandPlace, { record, command, stop }: Collected
     output.collect(pipes);
     const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
-    const { exitCode, stopped } = await running.endOrStop(stop, 'kill');
+    const { exitCode, stopped } = await running.endOrStop(stop, 'kill', pipes);
     if (stopped) {
       const what = `exec in container "${record.id}": "${command.join(' ')}"`;
       throw deadlineExceeded(`${what} did not end in time and was killed`);
     }
-    await Promise.all([pipes.stdout.finish(), pipes.stderr.finish()]);
     return { exitCode, ...output.result() };
   } finally {
     pipes.close();

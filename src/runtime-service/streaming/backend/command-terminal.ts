@@ -4,13 +4,14 @@ import { closeAll, openDescriptor } from '../../../base/sys/descriptor.js';
 import { openTerminal, setTerminalSize } from '../../../base/sys/terminal.js';
 import { CommandOutput } from '../../container/command-output.js';
 import type { CommandStdio } from '../../container/command-pipes.js';
+import type { CommandEnds } from '../../container/command.js';
 import type { TerminalSize } from '../types.js';
 
 /**
  * The terminal that the runtime runs on. The command has another one, of the container's: runc gives that away
  * (`--console-socket`) only to who does without the exit code (`--detach`), so the runtime stands between the two.
  */
-export class CommandTerminal {
+export class CommandTerminal implements CommandEnds {
   readonly stdio: CommandStdio;
   readonly input: Socket;
   readonly output: CommandOutput;
@@ -40,6 +41,10 @@ export class CommandTerminal {
     if (this.#closed || this.input.destroyed) return;
     setTerminalSize(this.#master, size);
     this.#onSize();
+  }
+
+  finish(): Promise<boolean> {
+    return this.output.finish();
   }
 
   close(): void {

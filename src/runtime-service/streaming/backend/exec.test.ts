@@ -156,7 +156,7 @@ describe('exec with a terminal', () => {
     session.resize(91, 33);
     const ended = exec(
       session,
-      'tty; echo $TERM; stty size; until [ "$(stty size)" = "43 132" ]; do sleep 0.1; done; stty size; read -r x; exit 9',
+      'tty; echo $TERM; until [ "$(stty size)" = "33 91" ]; do sleep 0.1; done; stty size; until [ "$(stty size)" = "43 132" ]; do sleep 0.1; done; stty size; read -r x; exit 9',
     );
     await session.stdout.says(/\/dev\/pts\/\d+\r\nxterm\r\n33 91\r\n/);
     session.resize(132, 43);
@@ -202,5 +202,23 @@ describe('exec with a terminal', () => {
     const left = await processes();
     expect(left).not.toMatch(/sleep 8[89]/);
     expect(left).toContain('sleep 87');
+  });
+});
+
+describe('a command that leaves its output open in the background', () => {
+  const script = 'sleep 71 & echo hi; echo err >&2; exit 5';
+
+  it('has ended with its own process, for a client', async () => {
+    const session = new TestSession({ stdin: true });
+    expect(await exec(session, script)).toEqual({ exitCode: 5 });
+    expect([session.stdout.text, session.stderr?.text]).toEqual(['hi\n', 'err\n']);
+    expect(await processes()).toContain('sleep 71');
+  });
+
+  it('has ended in time for ExecSync', async () => {
+    const request = { containerId: id, command: ['sh', '-c', script], timeoutSeconds: 1 };
+    const { exitCode, stdout, stderr } = await execSync(own.context, request, new AbortController().signal);
+    expect({ exitCode, said: [stdout, stderr].map(String) }).toEqual({ exitCode: 5, said: ['hi\n', 'err\n'] });
+    expect(await processes()).toContain('sleep 71');
   });
 });

@@ -1,4 +1,4 @@
-import { abortable, abortReason, throwIfAborted } from '../../../base/abort.js';
+import { throwIfAborted } from '../../../base/abort.js';
 import { CommandPipes } from '../../container/command-pipes.js';
 import { inContainer, type CommandPlace } from '../../container/command.js';
 import type { ContainerContext } from '../../container/context.js';
@@ -30,10 +30,8 @@ async function withPipes(place: CommandPlace, { command }: ExecTarget, session: 
     forward(pipes.stderr, stderr);
     const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
-    const { exitCode, stopped } = await running.endOrStop(signal, 'hang-up');
-    if (stopped) throw abortReason(signal);
-    // At the client's pace, so the end never comes once the client is gone.
-    await abortable(Promise.all([pipes.stdout.finish(), pipes.stderr.finish()]), signal);
+    const { exitCode } = await running.endOrStop(signal, 'hang-up', pipes);
+    throwIfAborted(signal);
     return exitCode;
   } finally {
     fed.stop();
@@ -51,9 +49,8 @@ async function withTerminal(place: CommandPlace, { command }: ExecTarget, sessio
     session.onResize((size) => terminal.resize(size));
     const running = await place.start(command, { stdio: terminal.stdio, terminal: true });
     terminal.handOver(() => running.resized());
-    const { exitCode, stopped } = await running.endOrStop(signal, 'hang-up');
-    if (stopped) throw abortReason(signal);
-    await abortable(terminal.output.finish(), signal);
+    const { exitCode } = await running.endOrStop(signal, 'hang-up', terminal);
+    throwIfAborted(signal);
     return exitCode;
   } finally {
     fed.stop();
