@@ -9,7 +9,7 @@ import { killTree } from '../../base/sys/kill-tree.js';
 import { identify, signalProcess, watchExit, type ProcessIdentity } from '../../base/sys/process.js';
 import { RelayPipes } from '../../base/sys/relay-pipes.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
-import type { OciProcess, OciSpec } from '../../oci/spec/types.js';
+import type { OciProcess } from '../../oci/spec/types.js';
 import type { Upstream } from './command-output.js';
 import type { CommandStdio } from './command-pipes.js';
 import type { ContainerContext } from './context.js';
@@ -57,11 +57,11 @@ export async function inContainer<T>(
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
   const { globalArgs, options: runtime } = context.runtimes.get(record.handler);
-  const { bundle } = containerPaths(context.stateDir, record.id);
+  const { bundle, process } = containerPaths(context.stateDir, record.id);
   const [file, pidFile] = [join(bundle, `${cgroup.name}.json`), join(bundle, `${cgroup.name}.pid`)];
   const place: CommandPlace = {
     start: async (command, { stdio, terminal = false }) => {
-      await writeFile(file, JSON.stringify(await processOf(bundle, command, terminal)), { mode: 0o600 });
+      await writeFile(file, JSON.stringify(await processOf(process, command, terminal)), { mode: 0o600 });
       const options = ['--cgroup', cgroup.option, '--process', file, '--pid-file', pidFile];
       const child = start(runtime.path, [...globalArgs, 'exec', ...options, record.id], { stdio: [...stdio] });
       return new Command(child, { path: runtime.path, pidFile, cgroup });
@@ -79,8 +79,8 @@ export async function inContainer<T>(
  * The container's own process, but for its command, and on a terminal of the kind that the peers say it is. Whole, since
  * without it crun executes as root; by a file, since others could read the environment in a command line.
  */
-async function processOf(bundle: string, args: readonly string[], terminal: boolean): Promise<OciProcess> {
-  const { process } = JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8')) as Pick<OciSpec, 'process'>;
+async function processOf(file: string, args: readonly string[], terminal: boolean): Promise<OciProcess> {
+  const process = JSON.parse(await readFile(file, 'utf8')) as OciProcess;
   if (!terminal) return { ...process, args, terminal };
   const env = [...process.env.filter((entry) => !entry.startsWith('TERM=')), 'TERM=xterm'];
   return { ...process, args, env, terminal };

@@ -10,7 +10,7 @@ import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
 import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
-import type { OciUser } from '../../oci/spec/types.js';
+import type { OciSpec, OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
 import { sandboxPaths, usernsOf } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
@@ -190,8 +190,17 @@ async function writeSpec(
     files: { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' },
     runtime: context.runtimes.get(record.handler),
   });
-  await writeFile(join(paths.bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+  await writeBundle(paths, spec);
   return user;
+}
+
+/** The configuration, and apart from it its small part that every command in the container needs. */
+async function writeBundle({ bundle, process }: ContainerPaths, spec: OciSpec): Promise<void> {
+  const files = [
+    [join(bundle, 'config.json'), spec],
+    [process, spec.process],
+  ] as const;
+  await Promise.all(files.map(([path, content]) => writeFile(path, JSON.stringify(content), { mode: 0o600 })));
 }
 
 /** CRI NamespaceMode TARGET: the pid namespace of a running container of the same sandbox. */

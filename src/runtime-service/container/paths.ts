@@ -4,11 +4,14 @@ import { join } from 'node:path';
 export interface ContainerPaths {
   readonly bundle: string;
   readonly rootfs: string;
+  /** The `process` of its OCI configuration. */
+  readonly process: string;
   /** Mount points of the images that are its volumes. */
   readonly volumes: string;
 }
 
 export function containerPaths(stateDir: string, id: string): ContainerPaths {
   const bundle = join(stateDir, 'containers', id);
-  return { bundle, rootfs: join(bundle, 'rootfs'), volumes: join(bundle, 'volumes') };
+  const below = (name: string): string => join(bundle, name);
+  return { bundle, rootfs: below('rootfs'), process: below('process.json'), volumes: below('volumes') };
 }
