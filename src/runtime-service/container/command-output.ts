@@ -16,6 +16,13 @@ const MAX_RELAYED = 1 << 20;
 /** Bytes of the command's that have not reached us yet. */
 export type Upstream = () => number;
 
+/** Our ends of a command's outputs. */
+export interface CommandEnds {
+  /** For after its end: settles when what it wrote is taken. True if nobody can write any more. */
+  finish(upstream: Upstream): Promise<boolean>;
+  close(): void;
+}
+
 /** One output of a command: the end of a pipe, or the master of a terminal. */
 export class CommandOutput {
   readonly #fd: number;

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 
 import { closeAll, makePipe, openDescriptor } from '../../base/sys/descriptor.js';
-import { CommandOutput, type Upstream } from './command-output.js';
-import type { CommandEnds } from './command.js';
+import { CommandOutput, type CommandEnds, type Upstream } from './command-output.js';
 
 /** What the runtime is started with: descriptors that it takes over. */
 export type CommandStdio = readonly ['ignore' | number, number, number];

@@ -10,7 +10,7 @@ import { identify, signalProcess, watchExit, type ProcessIdentity } from '../../
 import { RelayPipes } from '../../base/sys/relay-pipes.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
 import type { OciProcess } from '../../oci/spec/types.js';
-import type { Upstream } from './command-output.js';
+import type { CommandEnds } from './command-output.js';
 import type { CommandStdio } from './command-pipes.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
@@ -28,13 +28,6 @@ interface StartOptions {
   readonly stdio: CommandStdio;
   /** `stdio` is a terminal. */
   readonly terminal?: boolean;
-}
-
-/** Our ends of a command's outputs. */
-export interface CommandEnds {
-  /** For after its end: settles when what it wrote is taken. True if nobody can write any more. */
-  finish(upstream: Upstream): Promise<boolean>;
-  close(): void;
 }
 
 /** A place in a running container for one command. */

@@ -2,9 +2,8 @@ import type { Socket } from 'node:net';
 
 import { closeAll, openDescriptor } from '../../../base/sys/descriptor.js';
 import { openTerminal, setTerminalSize } from '../../../base/sys/terminal.js';
-import { CommandOutput } from '../../container/command-output.js';
+import { CommandOutput, type CommandEnds } from '../../container/command-output.js';
 import type { CommandStdio } from '../../container/command-pipes.js';
-import type { CommandEnds } from '../../container/command.js';
 import type { TerminalSize } from '../types.js';
 
 /**
