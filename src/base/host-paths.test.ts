@@ -1,10 +1,12 @@
 import { closeSync, openSync, readdirSync, symlinkSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { describe, expect, it } from '@jest/globals';
 
 import { makeHostDirectory, realPaths, typesOfPaths } from './host-paths.js';
-import { mount, unmount } from './sys/sys.js';
+import { cachedTypeOf } from './sys/cached-type.js';
+import { mount, mountOverlay, unmount } from './sys/sys.js';
 import { rejection, useScratch } from './testing.js';
 
 const scratch = useScratch('host-paths');
@@ -32,11 +34,27 @@ describe('typesOfPaths', () => {
       scratch.path(name),
     );
     expect([...(await typesOfPaths(paths, { what }))]).toEqual([
-      [scratch.path('file'), 'regular empty file'],
+      [scratch.path('file'), 'other'],
       [scratch.path('odd\n-- name'), 'directory'],
-      [scratch.path('link'), 'regular empty file'],
+      [scratch.path('link'), 'other'],
     ]);
     expect((await typesOfPaths([], { what })).size).toBe(0);
+  });
+
+  it('tells the same of what the kernel does not know yet', async () => {
+    // A file system that nobody has looked at yet.
+    const [dir, other, empty] = [scratch.path('mounted'), scratch.path('other'), scratch.path('empty')];
+    for (const path of [dir, empty, join(other, 'sub')]) await mkdir(path, { recursive: true });
+    await writeFile(join(other, 'file'), '');
+    scratch.defer(() => unmount(dir, { detach: true }));
+    await mountOverlay({ lower: [other, empty], target: dir });
+    const paths = ['sub', 'file', 'none'].map((name) => join(dir, name));
+    const expected = [
+      [join(dir, 'sub'), 'directory'],
+      [join(dir, 'file'), 'other'],
+    ];
+    expect(paths.map(cachedTypeOf)).toEqual([undefined, undefined, undefined]);
+    for (let round = 0; round < 2; round++) expect([...(await typesOfPaths(paths, { what }))]).toEqual(expected);
   });
 
   it('gives up on a file system that hangs, and says which', async () => {

@@ -1,9 +1,11 @@
 import { deadlineExceeded, hasCode, internal, invalidArgument, type GantryError } from './errors.js';
 import { commandLine, run, tail, type RunResult } from './spawn.js';
+import { cachedTypeOf, type PathType } from './sys/cached-type.js';
 
 /**
  * What can only be learned by touching a path of a request, which may lie on a file system that does not answer. A child
- * touches it, which can be killed: neither the main thread nor libuv's few threads may hang with it.
+ * touches it, which can be killed: neither the main thread nor libuv's few threads may hang with it. What the kernel
+ * knows by heart needs no child.
  */
 
 export interface ProbeOptions {
@@ -17,16 +19,29 @@ const TIMEOUT_MS = 10_000;
 const SINGLE_MS = 2_000;
 
 /**
- * What each path leads to, "directory" or what else stat(1) calls it; those that lead to nothing are left out.
+ * What each path leads to; those that lead to nothing are left out.
  * @throws deadline-exceeded naming the ones that do not answer.
  */
-export async function typesOfPaths(paths: readonly string[], options: ProbeOptions): Promise<Map<string, string>> {
-  if (paths.length === 0) return new Map();
+export async function typesOfPaths(paths: readonly string[], options: ProbeOptions): Promise<Map<string, PathType>> {
+  const known = new Map(paths.map((path) => [path, cachedTypeOf(path)]));
+  const unknown = paths.filter((path) => known.get(path) === undefined);
+  const asked = unknown.length === 0 ? new Map<string, PathType>() : await askTypes(unknown, options);
+  return new Map(
+    paths.flatMap((path) => {
+      const type = known.get(path) ?? asked.get(path);
+      return type === undefined ? [] : [[path, type] as const];
+    }),
+  );
+}
+
+async function askTypes(paths: readonly string[], options: ProbeOptions): Promise<Map<string, PathType>> {
   // It goes on past what is not there, and says nothing of it on stdout.
   const { stdout } = await probe(paths, options, ['stat', '-L', '--printf', '%n\\0%F\\0', '--']);
   const fields = stdout.toString().split('\0');
   return new Map(
-    paths.flatMap((path) => (fields.includes(path) ? [[path, fields[fields.indexOf(path) + 1] ?? '']] : [])),
+    paths
+      .filter((path) => fields.includes(path))
+      .map((path) => [path, fields[fields.indexOf(path) + 1] === 'directory' ? 'directory' : 'other']),
   );
 }
 

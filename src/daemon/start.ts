@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 
-import { alreadyExists } from '../base/errors.js';
+import { alreadyExists, describeError } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { tryLockSync } from '../base/sys/calls.js';
+import { startThreads } from '../base/sys/sys.js';
 import { CniManager } from '../cni/manager.js';
 import type { Config } from '../config/config.js';
 import { ImageService } from '../image-service/image-service.js';
@@ -67,6 +68,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   await images.sweep();
   server.setReady();
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
+  void startThreads().catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no system call threads'));
   return {
     async stop() {
       await Promise.all([server.drain(DRAIN_MS), streaming.stop()]);

@@ -39,6 +39,7 @@ export const libcFutimens = libc.func('futimens', 'int', ['int', 'void *']);
 export const libcChdir = libc.func('chdir', 'int', ['str']);
 export const libcFchdir = libc.func('fchdir', 'int', ['int']);
 export const libcFlock = libc.func('flock', 'int', ['int', 'int']);
+export const libcStatx = libc.func('statx', 'int', ['int', 'str', 'int', 'uint', 'void *']);
 export const libcSyncfs = libc.func('syncfs', 'int', ['int']);
 
 export const AT_FDCWD = -100;

@@ -108,6 +108,15 @@ function call<K extends keyof Operations>(
   return leastBusy().call(operation, args) as Promise<ReturnType<Operations[K]>>;
 }
 
+/** Starts the threads, so that the first who need them do not wait for that: it takes tens of milliseconds each. */
+export async function startThreads(): Promise<void> {
+  while (threads.length < THREADS) {
+    const thread = new SysThread();
+    threads.push(thread);
+    await thread.call('findInRoot', ['/', '/']);
+  }
+}
+
 function leastBusy(): SysThread {
   const idle = threads.find((thread) => thread.load === 0);
   if (idle !== undefined) return idle;
