@@ -65,7 +65,7 @@ const ENTRIES: readonly (readonly [string, readonly FixtureEntry[], RegExp])[] =
   [
     'a hard link to a file of the machine',
     [hard('h', '/etc/passwd')],
-    /entry "h": the hard link's target "\/etc\/passwd" is no/,
+    /entry "h": the hard link's target "\/etc\/passwd" is missing/,
   ],
   [
     'a hard link through a link',

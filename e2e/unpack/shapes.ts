@@ -118,6 +118,27 @@ export function madeHere(zstd: (tar: Buffer) => Buffer): Shape[] {
       what: 'an opaque whiteout after the entries of its directory',
       image: many([dir('o'), { name: 'o/old' }], [dir('o'), { name: 'o/new' }, { name: 'o/.wh..wh..opq' }]),
     },
+    {
+      what: 'hard links to files of the layers below',
+      image: many(
+        [
+          dir('d', { mode: 0o2750, gid: 9 }),
+          { name: 'd/file', data: 'content', mode: 0o4640, uid: 33, gid: 34, pax: note('below') },
+          { name: 'd/other', data: 'other' },
+          { name: 'd/ping', data: 'x', pax: { 'SCHILY.xattr.security.capability': CAPABILITY } },
+          { name: 'd/link', flag: '2', link: 'file', uid: 9 },
+          { name: 'd/pipe', flag: '6' },
+        ],
+        [{ name: 'new', data: 'new' }],
+        [
+          dir('d', { mode: 0o2750, gid: 9 }),
+          ...['file', 'ping', 'link', 'pipe'].map((name) => ({ name: `hard-${name}`, flag: '1', link: `d/${name}` })),
+          { name: 'again', flag: '1', link: 'hard-file' },
+          { name: 'gone', flag: '1', link: 'd/other' },
+          { name: 'd/.wh.other' },
+        ],
+      ),
+    },
     { what: '127 layers', image: many(...tree127) },
     {
       what: 'long names and links in PAX headers',

@@ -131,7 +131,7 @@ function inherited(lowers: readonly string[]): Attributes {
 }
 
 /** The directories called `name` that show through in the merged view of `lowers`, top first. */
-function mergedBelow(lowers: readonly string[], name: string): string[] {
+export function mergedBelow(lowers: readonly string[], name: string): string[] {
   const found: string[] = [];
   for (const lower of lowers) {
     const path = `${lower}/${name}`;

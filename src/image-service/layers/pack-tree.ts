@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 
 import { dataLoss } from '../../base/errors.js';
+import { deviceOf } from '../../base/sys/device.js';
 import { readXattrsSync } from '../../base/sys/xattr.js';
 import { isForeign, OPAQUE } from './attributes.js';
 import { toBinary, toPath } from './paths.js';
@@ -100,13 +101,6 @@ function specialOf(stats: BigIntStats, { path, name }: Place): Special {
   const type: EntryType | undefined = stats.isCharacterDevice() ? 'char' : stats.isBlockDevice() ? 'block' : undefined;
   if (type === undefined) throw dataLoss(`${JSON.stringify(name)} is of a kind that no archive has`);
   return { type, device: deviceOf(stats.rdev) };
-}
-
-/** How the C library packs major and minor (gnu_dev_makedev). */
-function deviceOf(rdev: bigint): { major: number; minor: number } {
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
-  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
-  return { major: Number(major), minor: Number(minor) };
 }
 
 function memberOf(

@@ -44,6 +44,8 @@ export interface TarEntry {
 
 /** Takes an archive's entries in order: `entry`, any number of `data`, `entryEnd`. */
 export interface TarSink {
+  /** Told first what the reader lets through, for what the sink makes on its own. */
+  bound?(limits: UnpackLimits): void;
   entry(entry: TarEntry): void;
   /** @param position in the file, for sparse ones; else it follows what came before. */
   data(chunk: Buffer, position?: number): void;
@@ -115,6 +117,7 @@ export class TarReader {
   constructor(sink: TarSink, limits: UnpackLimits) {
     this.#sink = sink;
     this.#limits = limits;
+    sink.bound?.(limits);
   }
 
   /** @throws with the entry's name: data-loss if the archive is broken, resource-exhausted past a limit. */
@@ -298,8 +301,8 @@ const NO_MAP: MapReader = { more: false, fragments: [], add: () => undefined };
 /** What is wrong with this machine, rather than with the archive. */
 const OWN_TROUBLE: readonly string[] = ['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EPERM'];
 
-/** Without a cause: that would be told as a whole. */
-function entryError(entry: string, error: unknown): GantryError {
+/** Without a cause: that would be told as a whole. @param entry as {@link displayName} has it */
+export function entryError(entry: string, error: unknown): GantryError {
   return new GantryError(codeOfEntry(error), `entry ${entry}: ${describeError(error).slice(0, MAX_REASON)}`);
 }
 

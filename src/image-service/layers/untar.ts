@@ -1,11 +1,11 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchmodSync,
   fchownSync,
   ftruncateSync,
   linkSync,
+  lstatSync,
   openSync,
   readFileSync,
   symlinkSync,
@@ -16,9 +16,11 @@ import { dataLoss, errnoOf } from '../../base/errors.js';
 import { mknodSync } from '../../base/sys/calls.js';
 import { futimensSync } from '../../base/sys/times.js';
 import { applyAttributes, applyLinkAttributes, applyXattrs } from './attributes.js';
-import { LayerTree, type DirectoryNode } from './layer-tree.js';
+import { isWhiteout, LayerTree, type DirectoryNode } from './layer-tree.js';
+import { LowerLinks, missing, noFile } from './lower-links.js';
 import { components, toBinary, toPath } from './paths.js';
-import type { TarEntry, TarSink } from './tar-reader.js';
+import { displayName } from './tar-header.js';
+import type { TarEntry, TarSink, UnpackLimits } from './tar-reader.js';
 
 /** Whiteouts of the OCI image-spec, layer.md. Other names with the double prefix are leftovers of AUFS. */
 const WHITEOUT = '.wh.';
@@ -50,12 +52,19 @@ interface Place {
 export class Untar implements TarSink {
   readonly #tree: LayerTree;
   #open: { readonly fd: number; readonly path: string; readonly entry: TarEntry } | undefined;
+  readonly #links: LowerLinks;
+  #maxBytes = Number.MAX_SAFE_INTEGER;
   #size = 0;
   #files = 0;
 
   /** @param root a new, empty directory that nobody else writes to. */
   constructor(root: string) {
     this.#tree = new LayerTree(toBinary(root));
+    this.#links = new LowerLinks(this.#tree);
+  }
+
+  bound({ maxBytes }: UnpackLimits): void {
+    this.#maxBytes = maxBytes;
   }
 
   entry(entry: TarEntry): void {
@@ -92,11 +101,18 @@ export class Untar implements TarSink {
   abandon(): void {
     if (this.#open !== undefined) closeSync(this.#open.fd);
     this.#open = undefined;
+    this.#links.close();
   }
 
-  /** Gives directories their attributes; those no entry describes take them from the layers below, given top first. */
+  /**
+   * Makes what depends on the layers below, given top first: copies of files that this layer links to, and the attributes
+   * of directories that no entry describes.
+   */
   finish(lowers: readonly string[]): DiskUse {
-    this.#tree.finish(lowers.map(toBinary));
+    const below = lowers.map(toBinary);
+    this.#size += this.#links.fill(below, this.#maxBytes - this.#size);
+    this.#links.close();
+    this.#tree.finish(below);
     const { directories } = this.#tree;
     return { size: this.#size + directories * DISK_BLOCK, inodes: this.#files + directories };
   }
@@ -114,7 +130,10 @@ export class Untar implements TarSink {
     if (hidden === '' || hidden === '.' || hidden === '..') throw dataLoss('the whiteout hides nothing');
     const own = parent.children.get(hidden);
     if (own !== undefined) this.#tree.replace(own);
-    else this.#makeWhiteout(`${parent.path}/${hidden}`);
+    else {
+      this.#links.hide(`${parent.path}/${hidden}`);
+      this.#makeWhiteout(`${parent.path}/${hidden}`);
+    }
   }
 
   #makeWhiteout(path: string): void {
@@ -161,17 +180,35 @@ export class Untar implements TarSink {
     applyAttributes(place.path, entry);
   }
 
-  /** The target is a file of this layer, reached like every path through real directories only. */
+  /** The target is a file of this layer, reached like every path through real directories only, or of those below. */
   #hardlink(entry: TarEntry, place: Place): void {
-    const parts = components(entry.linkName);
-    const targetName = parts.pop();
-    const directory = this.#tree.find(parts);
-    const inLayer = directory !== undefined && targetName !== undefined && !directory.children.has(targetName);
-    if (!inLayer) throw dataLoss(`the hard link's target ${JSON.stringify(entry.linkName)} is no file of this layer`);
-    const target = `${directory.path}/${targetName}`;
+    const directory = components(entry.linkName);
+    const name = directory.pop();
+    if (name === undefined) throw noFile(entry.linkName);
+    const target =
+      this.#ownFile(directory, { name, linkName: entry.linkName }) ?? this.#lowerFile(entry, directory, name);
     // GNU tar writes this for a file that it was given twice.
-    if (target === place.path && existsSync(toPath(target))) return;
-    this.#replacing(place, () => linkTo(target, place.path));
+    if (target === place.path) return;
+    this.#replacing(place, () => linkSync(toPath(target), toPath(place.path)));
+    this.#links.linked(target, place.path);
+  }
+
+  #ownFile(
+    directory: readonly string[],
+    { name, linkName }: { readonly name: string; readonly linkName: string },
+  ): string | undefined {
+    const node = this.#tree.find(directory);
+    if (node?.children.has(name)) throw noFile(linkName);
+    const path = `${node?.path ?? ''}/${name}`;
+    const found = node === undefined ? undefined : lstatSync(toPath(path), { throwIfNoEntry: false });
+    if (found !== undefined && isWhiteout(found)) throw missing(linkName);
+    return found === undefined ? undefined : path;
+  }
+
+  #lowerFile({ name: entryName, linkName }: TarEntry, directory: readonly string[], name: string): string {
+    const path = this.#links.add({ directory, name }, { entryName: displayName(entryName), linkName });
+    this.#files++;
+    return path;
   }
 
   /** Runs `make`, and once more after removing what was in the way. */
@@ -183,18 +220,6 @@ export class Untar implements TarSink {
       this.#tree.displace(place.parent, place.name);
       return make();
     }
-  }
-}
-
-function linkTo(target: string, path: string): void {
-  try {
-    linkSync(toPath(target), toPath(path));
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    throw dataLoss(
-      `the hard link's target ${JSON.stringify(target.slice(target.lastIndexOf('/') + 1))} is missing`,
-      error,
-    );
   }
 }
 
