@@ -63,4 +63,21 @@ describe('Decompressor', () => {
     expect((await through(packed, step)).equals(plain)).toBe(true);
     expect(await through(packed.subarray(0, -50), step).catch(codeOf)).toBe('data-loss');
   });
+
+  it('unpacks zstd of several frames, skipped ones among them', async () => {
+    const frame = (text: string): Buffer => execFileSync('zstd', ['-cq'], { input: text });
+    const skipped = Buffer.from('502a4d180400000061626364', 'hex');
+    const packed = Buffer.concat([skipped, frame('one'), skipped, frame('two'), frame('three'), skipped]);
+    for (const step of [1, 7, packed.length]) expect((await through(packed, step)).toString()).toBe('onetwothree');
+  });
+
+  it('holds no more than it hands on, however much a few bytes unpack to', async () => {
+    const bomb = zlib.gzipSync(Buffer.alloc(64 << 20));
+    let longest = 0;
+    const decompressor = new Decompressor((chunk) => (longest = Math.max(longest, chunk.length)));
+    await decompressor.push(bomb);
+    await decompressor.end();
+    decompressor.close();
+    expect(longest).toBe(128 << 10);
+  });
 });
