@@ -49,6 +49,8 @@ export interface ImageServiceOptions {
   readonly pinned: readonly string[];
   readonly limits?: UnpackLimits;
   readonly retry?: RetryPolicy;
+  /** See {@link PartialBlobs}: how long a download must take to be kept while it is under way. */
+  readonly resumeWorthMs?: number;
   /** Where proxies are looked for, the daemon's environment if not given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly observe?: PullObserver | undefined;
@@ -125,7 +127,8 @@ export class ImageService implements ImageRootfs {
     const registries = new Registries(options);
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
-    const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger });
+    const worth = options.resumeWorthMs === undefined ? {} : { worthMs: options.resumeWorthMs };
+    const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger, ...worth });
     partials.start();
     const content = { images, layers, pool, partials, trust, progress: new Progress(), tokens: new TokenCache() };
     const { observe } = options;

@@ -34,6 +34,8 @@ export class PullHouse {
     const retry = { rounds: 2, baseMs: 20, longestMs: 5_000 };
     const fixed = {
       retry,
+      // Downloads over loopback would all be too fast to be kept.
+      resumeWorthMs: 0,
       root: this.root,
       hostsDirs,
       maxParallelLayers: 3,

@@ -160,4 +160,22 @@ describe('partial blobs', () => {
     expect(kept()).toEqual([]);
     expect(await partials.open({ ...other, size: 5 })).toBeUndefined();
   });
+
+  it('are not written where the whole would come again in no time', async () => {
+    const [options, mega] = [{ directory: partial(), logger: silentLogger() }, Buffer.alloc(1 << 20, 7)];
+    const whole = { ...layer, size: 3 << 20 };
+    const quick = await new PartialBlobs({ ...options, worthMs: 3_600_000 }).open(whole);
+    await quick?.append(mega);
+    await quick?.append(mega);
+    await quick?.keep();
+    expect(kept()).toEqual([]);
+    const slow = await new PartialBlobs({ ...options, worthMs: 0 }).open(whole);
+    await slow?.append(mega);
+    await slow?.keep();
+    // What was begun once goes on, however fast the rest comes.
+    const again = await new PartialBlobs({ ...options, worthMs: 3_600_000 }).open(whole);
+    await again?.append(mega);
+    await again?.keep();
+    expect(statSync(join(partial(), kept()[0] ?? '')).size).toBe(2 << 20);
+  });
 });

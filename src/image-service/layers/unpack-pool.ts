@@ -110,6 +110,7 @@ async function feed(thread: UnpackThread, options: UnpackOptions): Promise<DiskU
   const { directory, expected, limits = DEFAULT_LIMITS } = options;
   thread.post({ type: 'start', request: { directory, limits, ...(expected === undefined ? {} : { expected }) } });
   for await (const chunk of options.source) await thread.send(chunk);
+  await thread.flush();
   await thread.ask({ type: 'end' }, 'verified');
   const answer = await thread.ask({ type: 'finish', lowers: await options.lowers() }, 'finished');
   return answer.use;

@@ -5,12 +5,18 @@ import type { FromWorker, ToWorker } from './unpack-worker.js';
 
 type Answer = Exclude<FromWorker['type'], 'taken' | 'failed'>;
 
-/** Bytes on their way to the thread, at most; more only costs memory. */
-const WINDOW = 1 << 20;
+/** Bytes that go to the thread at a time: each message costs both threads a turn, and on a busy machine a wait for the processor. */
+const MESSAGE_BYTES = 256 << 10;
+/** Messages on their way, at most; more only cost memory. */
+const WINDOW = 4;
 
 /** The main thread's end of an unpacking thread. After an error it is dead: end it. */
 export class UnpackThread {
   readonly #worker = new Worker(new URL('./unpack-worker.js', import.meta.url));
+  /** Buffers are handed over, not copied, and come back to be filled again: a fast download leaves no garbage. */
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  #filling: Uint8Array<ArrayBuffer> | undefined;
+  #filled = 0;
   #inFlight = 0;
   #failure: GantryError | undefined;
   #wake: (() => void) | undefined;
@@ -26,12 +32,28 @@ export class UnpackThread {
     this.#worker.postMessage(message);
   }
 
-  /** Sends a chunk, waiting first until there is room for it. */
+  /** Sends a chunk, waiting until there is room for it; what does not fill a message stays for the next one, or {@link flush}. */
   async send(chunk: Uint8Array): Promise<void> {
+    for (let rest = chunk; rest.byteLength > 0;) {
+      const buffer = (this.#filling ??= this.#free.pop() ?? new Uint8Array(MESSAGE_BYTES));
+      const part = rest.subarray(0, buffer.byteLength - this.#filled);
+      buffer.set(part, this.#filled);
+      this.#filled += part.byteLength;
+      rest = rest.subarray(part.byteLength);
+      if (this.#filled === buffer.byteLength) await this.flush();
+    }
+  }
+
+  /** Sends what is left of the chunks before. */
+  async flush(): Promise<void> {
     while (this.#inFlight >= WINDOW) await this.#news();
     if (this.#failure !== undefined) throw this.#failure;
-    this.#inFlight += chunk.byteLength;
-    this.post({ type: 'chunk', chunk });
+    const buffer = this.#filling;
+    if (buffer === undefined) return;
+    this.#inFlight++;
+    this.#worker.postMessage({ type: 'chunk', buffer, length: this.#filled } satisfies ToWorker, [buffer.buffer]);
+    this.#filling = undefined;
+    this.#filled = 0;
   }
 
   /** Sends a message and waits for its answer. */
@@ -65,9 +87,14 @@ export class UnpackThread {
 
   #onMessage(message: FromWorker): void {
     if (message.type === 'failed') this.#fail(new GantryError(message.code, message.message));
-    else if (message.type === 'taken') this.#inFlight -= message.bytes;
+    else if (message.type === 'taken') this.#onTaken(message.buffer);
     else this.#answer = message;
     this.#wake?.();
+  }
+
+  #onTaken(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#inFlight--;
+    this.#free.push(buffer);
   }
 
   #fail(error: GantryError): void {

@@ -1,5 +1,4 @@
 import { hasCode } from '../../base/errors.js';
-import { batched } from './batched.js';
 import { firstOf, type Patience } from './first-of.js';
 import type { Descriptor } from './manifest.js';
 import type { PartialBlob, PartialBlobs } from './partial-blobs.js';
@@ -18,8 +17,6 @@ export interface FetchBlobOptions<T> {
 /** A download that got this far since its connection was opened may open another, as often as it likes. */
 const GOOD_PROGRESS = 1 << 20;
 const MAX_REOPENED = 3;
-/** Written and handed on at a time. */
-const BATCH = 512 << 10;
 
 /** Fetches a blob from the first server that has it whole, going on where an earlier download was cut short. */
 export function fetchBlob<T>(blob: Descriptor, options: FetchBlobOptions<T>): Promise<T> {
@@ -76,7 +73,7 @@ async function* resumable(
     const start = offset;
     course.resumed ||= start > 0;
     try {
-      for await (const chunk of batched(await session.openBlob(blob, offset), BATCH)) {
+      for await (const chunk of await session.openBlob(blob, offset)) {
         offset += chunk.byteLength;
         await partial?.append(chunk);
         yield chunk;

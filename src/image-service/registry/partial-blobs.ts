@@ -13,12 +13,15 @@ export interface PartialBlobsOptions {
   readonly maxAgeMs?: number;
   /** Blobs below this size are not worth a file. */
   readonly minSize?: number;
+  /** What would be fetched again within that time is not written twice. */
+  readonly worthMs?: number;
   readonly logger: Logger;
 }
 
 const DAY_MS = 86_400_000;
 const MIN_SIZE = 1 << 20;
 const BATCH = 1 << 20;
+const WORTH_MS = 2_000;
 
 /**
  * The beginnings of blobs whose download was cut short, by digest. They are a convenience: nothing in them is trusted
@@ -36,13 +39,13 @@ export class PartialBlobs {
 
   /** What there is of a blob, to be read and added to by one download at a time; undefined if there is nothing to be had. */
   async open({ digest, size }: Descriptor): Promise<PartialBlob | undefined> {
-    const { directory, minSize = MIN_SIZE, logger } = this.#options;
+    const { directory, minSize = MIN_SIZE, worthMs = WORTH_MS, logger } = this.#options;
     const path = join(directory, digest.replace(':', '-'));
     if (size < minSize || this.#inUse.has(path)) return undefined;
     this.#inUse.add(path);
     try {
       await this.#sweep();
-      return await PartialBlob.open(path, size, () => this.#inUse.delete(path));
+      return await PartialBlob.open(path, { size, worthMs, release: () => this.#inUse.delete(path) });
     } catch (error) {
       this.#inUse.delete(path);
       logger.warn({ path, error: describeError(error) }, 'a download will not be resumed if it is cut short');
@@ -83,31 +86,40 @@ async function changedAt(path: string): Promise<number> {
   );
 }
 
+interface PartialBlobOptions {
+  /** Of the whole blob. */
+  readonly size: number;
+  readonly worthMs: number;
+  readonly release: () => void;
+}
+
 /** One blob's beginning. End it with `keep` or `drop`. */
 export class PartialBlob {
   /** Bytes that were there when it was opened. */
   readonly offset: number;
   readonly #path: string;
   readonly #file: FileHandle;
-  readonly #release: () => void;
+  readonly #options: PartialBlobOptions;
+  readonly #opened = performance.now();
   #batch: Uint8Array[] = [];
   #batched = 0;
   #writing: Promise<unknown> = Promise.resolve();
   #usable = true;
+  #isBegun = false;
 
-  private constructor(parts: { path: string; file: FileHandle; offset: number; release: () => void }) {
+  private constructor(parts: { path: string; file: FileHandle; offset: number }, options: PartialBlobOptions) {
     this.#path = parts.path;
     this.#file = parts.file;
     this.offset = parts.offset;
-    this.#release = parts.release;
+    this.#options = options;
   }
 
-  static async open(path: string, size: number, release: () => void): Promise<PartialBlob> {
+  static async open(path: string, options: PartialBlobOptions): Promise<PartialBlob> {
     const file = await open(path, 'a', 0o600);
     const { size: there } = await file.stat();
     // More than the whole can be no beginning of it.
-    if (there > size) await file.truncate(0);
-    return new PartialBlob({ path, file, offset: there > size ? 0 : there, release });
+    if (there > options.size) await file.truncate(0);
+    return new PartialBlob({ path, file, offset: there > options.size ? 0 : there }, options);
   }
 
   read(): AsyncIterable<Uint8Array> {
@@ -119,11 +131,14 @@ export class PartialBlob {
     if (!this.#usable) return;
     this.#batch.push(chunk);
     this.#batched += chunk.byteLength;
-    if (this.#batched >= BATCH) await this.#flush();
+    if (this.#batched < BATCH) return;
+    if (this.#isQuick()) this.#usable = false;
+    await this.#flush();
   }
 
   /** Leaves it for the next download. */
   async keep(): Promise<void> {
+    if (!this.#usable && !this.#isBegun && this.offset === 0) return this.drop();
     await this.#flush();
     await this.#close();
   }
@@ -137,11 +152,18 @@ export class PartialBlob {
     await this.#close();
   }
 
+  /** By the first batch: a download that is that fast is not worth its way to the disk. */
+  #isQuick(): boolean {
+    const { size, worthMs } = this.#options;
+    if (this.offset > 0 || this.#isBegun) return false;
+    return ((performance.now() - this.#opened) / this.#batched) * size < worthMs;
+  }
+
   async #close(): Promise<void> {
     this.#usable = false;
     await this.#writing;
     await this.#file.close();
-    this.#release();
+    this.#options.release();
   }
 
   async #flush(): Promise<void> {
@@ -150,6 +172,7 @@ export class PartialBlob {
     this.#batched = 0;
     await this.#writing;
     if (batch.length === 0 || !this.#usable) return;
+    this.#isBegun = true;
     // A full disk ends the keeping, not the pull; a short write would leave a hole, so nothing follows it.
     this.#writing = this.#file.writev(batch).then(
       ({ bytesWritten }) =>
