@@ -5,12 +5,12 @@ import { pushAll } from '../../e2e/images/push.js';
 import { buildImages } from '../../e2e/images/build-images.js';
 import { makeCrictl, TOOLS, type Crictl } from '../../e2e/harness/crictl.js';
 import { Daemon } from '../../e2e/harness/daemon.js';
-import { sweep } from '../../e2e/harness/leaks/sweep.js';
 import { MIRRORED, mirrorTree } from '../../e2e/harness/mirror-tree.js';
 import { startRegistry, type Registry } from '../../e2e/harness/registry.js';
 import { makeScratch, type Scratch } from '../../e2e/harness/scratch.js';
 import { startService, stopService } from '../../e2e/harness/service.js';
 import { waitFor } from '../../e2e/harness/wait.js';
+import { runOk } from '../../src/base/spawn.js';
 import { benchImages } from './images.js';
 
 export type EngineName = 'gantry' | 'containerd';
@@ -25,6 +25,16 @@ export interface Engine {
   readonly close: () => Promise<void>;
 }
 
+/** What the runs share. */
+export interface Bench {
+  readonly registry: Registry;
+  /**
+   * Directories of servers that ended. They are deleted after all runs: on ext4, unpacking right after a big tree was deleted takes several
+   * times as long, whoever deleted it.
+   */
+  readonly used: Scratch[];
+}
+
 /** A registry on loopback with the images of the benchmark and those of the end-to-end tests. */
 export async function openRegistry(scratch: Scratch): Promise<Registry> {
   const registry = await startRegistry(`${scratch.dir}/registry`);
@@ -32,8 +42,11 @@ export async function openRegistry(scratch: Scratch): Promise<Registry> {
   return registry;
 }
 
-export async function openEngine(name: EngineName, registry: Registry): Promise<Engine> {
+export async function openEngine(name: EngineName, { registry, used }: Bench): Promise<Engine> {
   const scratch = await makeScratch();
+  used.push(scratch);
+  // Nobody is to write to the disk what another left.
+  await runOk('sync', [], { timeoutMs: 120_000 });
   await mirrorTree(scratch.hosts, registry.address, ['bench.test', ...MIRRORED]);
   const crictl = await makeCrictl(scratch);
   return name === 'gantry' ? openGantry(scratch, crictl) : openContainerd(scratch, crictl);
@@ -44,7 +57,6 @@ async function openGantry(scratch: Scratch, crictl: Crictl): Promise<Engine> {
   await daemon.start();
   const close = async (): Promise<void> => {
     await daemon.stop();
-    await sweep(scratch);
   };
   return { scratch, crictl, pid: daemon.pid, daemon, close };
 }
@@ -80,7 +92,6 @@ state = '${state}'
   await waitFor('answer of containerd', 30_000, () => crictl.ok('images', '-q'));
   const close = async (): Promise<void> => {
     await stopService(service);
-    await sweep(scratch);
   };
   return { scratch, crictl, pid: service.pid, close };
 }

@@ -10,7 +10,7 @@ import type { Registry } from '../../e2e/harness/registry.js';
 import { waitFor } from '../../e2e/harness/wait.js';
 import { internal } from '../../src/base/errors.js';
 import { runOk } from '../../src/base/spawn.js';
-import { openEngine, type Engine, type EngineName } from './engine.js';
+import { openEngine, type Bench, type Engine, type EngineName } from './engine.js';
 import type { Shape } from './images.js';
 import { cpuSecondsOf, memoryOf, peakMemory } from './memory.js';
 import { median } from './median.js';
@@ -34,8 +34,8 @@ interface LoopDelay {
   readonly p99Ms: number;
 }
 
-export async function measurePull(name: EngineName, shape: Shape, registry: Registry): Promise<Sample> {
-  const engine = await openEngine(name, registry);
+export async function measurePull(name: EngineName, shape: Shape, bench: Bench): Promise<Sample> {
+  const engine = await openEngine(name, bench);
   try {
     const [idle, cpu] = [memoryOf(engine.pid), cpuSecondsOf(engine.pid)];
     if (name === 'gantry') process.kill(engine.pid, 'SIGUSR2');
@@ -66,10 +66,10 @@ async function loopDelayOf({ daemon }: Engine): Promise<LoopDelay | undefined> {
 }
 
 /** How long ExecSync takes while nothing else happens, and while an image is pulled: medians in milliseconds. */
-export async function measureExec(shape: Shape, registry: Registry): Promise<{ idleMs: number; pullMs: number }> {
-  const engine = await openEngine('gantry', registry);
+export async function measureExec(shape: Shape, bench: Bench): Promise<{ idleMs: number; pullMs: number }> {
+  const engine = await openEngine('gantry', bench);
   try {
-    const house = houseOf(engine, registry);
+    const house = houseOf(engine, bench.registry);
     const exec = await startContainer(house);
     const idle: number[] = [];
     for (let count = 0; count < IDLE_EXECS; count++) idle.push(await exec());

@@ -2,10 +2,9 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { sweep } from '../../e2e/harness/leaks/sweep.js';
-import type { Registry } from '../../e2e/harness/registry.js';
 import { makeScratch } from '../../e2e/harness/scratch.js';
 import { describeError } from '../../src/base/errors.js';
-import { openRegistry, type EngineName } from './engine.js';
+import { openRegistry, type Bench, type EngineName } from './engine.js';
 import { SHAPES, type Shape } from './images.js';
 import { measureExec, measurePull, type Sample } from './measure.js';
 import { reportText, type ShapeResult } from './report.js';
@@ -14,29 +13,29 @@ import { reportText, type ShapeResult } from './report.js';
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { runs: { type: 'string', default: '5' } } });
   const scratch = await makeScratch();
-  const registry = await openRegistry(scratch);
+  const bench: Bench = { registry: await openRegistry(scratch), used: [] };
   try {
     const results: ShapeResult[] = [];
-    for (const shape of SHAPES) results.push(await measureShape(shape, registry, Number(values.runs)));
+    for (const shape of SHAPES) results.push(await measureShape(shape, bench, Number(values.runs)));
     process.stdout.write(`${reportText(results)}\n`);
   } finally {
-    await registry.stop();
-    await sweep(scratch);
+    await bench.registry.stop();
+    for (const used of [...bench.used, scratch]) await sweep(used);
   }
 }
 
-async function measureShape(shape: Shape, registry: Registry, runs: number): Promise<ShapeResult> {
+async function measureShape(shape: Shape, bench: Bench, runs: number): Promise<ShapeResult> {
   const samples: Record<EngineName, Sample[]> = { gantry: [], containerd: [] };
   for (let run = 0; run < runs; run++) {
     // Who comes first finds the machine otherwise than who comes second.
     const order: EngineName[] = run % 2 === 0 ? ['gantry', 'containerd'] : ['containerd', 'gantry'];
-    for (const name of order) samples[name].push(await told(name, shape, registry));
+    for (const name of order) samples[name].push(await told(name, shape, bench));
   }
-  return { shape: shape.name, ...samples, exec: await measureExec(shape, registry) };
+  return { shape: shape.name, ...samples, exec: await measureExec(shape, bench) };
 }
 
-async function told(name: EngineName, shape: Shape, registry: Registry): Promise<Sample> {
-  const sample = await measurePull(name, shape, registry);
+async function told(name: EngineName, shape: Shape, bench: Bench): Promise<Sample> {
+  const sample = await measurePull(name, shape, bench);
   const load = loadavg()[0]?.toFixed(1) ?? '';
   process.stderr.write(`${shape.name}, ${name}: ${sample.seconds.toFixed(1)} s, load ${load}\n`);
   return sample;

@@ -37,7 +37,7 @@ export class NodeZlib {
 
   /** @param onPlain takes what is decompressed; the buffer is written over after it returns */
   static gunzip(onPlain: (chunk: Buffer) => void): NodeZlib {
-    return new NodeZlib(zlib.createGunzip() as ZlibStream, zlib.constants.Z_FINISH, onPlain);
+    return new NodeZlib(zlib.createGunzip(), zlib.constants.Z_FINISH, onPlain);
   }
 
   /** Undefined where Node has no zstd. */
