@@ -2,7 +2,7 @@ import { chmod, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { nowNs } from '../base/clock.js';
-import { codeFor, hasCode, invalidArgument, notFound, type ErrorCode } from '../base/errors.js';
+import { codeFor, describeError, hasCode, invalidArgument, notFound, type ErrorCode } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { narrowMount } from '../base/sys/sys.js';
@@ -82,6 +82,8 @@ export interface ImageFsCapacity {
 
 /** Stands for the owners of an earlier run, until they are known. */
 const EARLIER_OWNERS = 'earlier owners';
+/** How often it is looked for layers that no pull came back for. */
+const EXPIRY_MS = 600_000;
 const CONNECT_TIMEOUT_MS = 15_000;
 
 interface Parts {
@@ -96,6 +98,7 @@ export class ImageService implements ImageRootfs {
   readonly #parts: Parts;
   /** An owner's image is unknown, so no layer may be taken for unused. */
   #unknownUses = false;
+  #expiry: NodeJS.Timeout | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -229,7 +232,7 @@ export class ImageService implements ImageRootfs {
     const { images, layers } = this.#parts.context;
     const unused = this.list().filter((image) => !this.isPinned(image) && !layers.isUsed(image.chain));
     for (const { id } of unused) await images.unlist(id);
-    await this.#collect();
+    await this.#collect({ all: true });
     return unused;
   }
 
@@ -294,13 +297,22 @@ export class ImageService implements ImageRootfs {
   async sweep(): Promise<void> {
     this.#parts.context.layers.release(EARLIER_OWNERS);
     await this.#collect();
+    this.#expiry ??= setInterval(() => void this.#expire(), EXPIRY_MS).unref();
   }
 
-  async #collect(): Promise<void> {
+  async #expire(): Promise<void> {
+    const { layers, logger } = this.#parts.context;
+    if (!layers.hasExpired) return;
+    await this.#collect().catch((error: unknown) =>
+      logger.warn({ error: describeError(error) }, 'cannot remove layers of failed pulls'),
+    );
+  }
+
+  async #collect(options?: { readonly all?: boolean }): Promise<void> {
     const { images, layers } = this.#parts.context;
     if (this.#unknownUses) return;
     await images.forgetRemoved(({ chain }) => layers.isUsed(chain));
-    await layers.collect((chainId) => images.all().some(({ chain }) => chain.includes(chainId)));
+    await layers.collect((chainId) => images.all().some(({ chain }) => chain.includes(chainId)), options);
   }
 
   usage(): ImageFsUsage {
@@ -318,6 +330,7 @@ export class ImageService implements ImageRootfs {
   async close(): Promise<void> {
     const { http, layers, partials, pool } = this.#parts.context;
     partials.stop();
+    clearInterval(this.#expiry);
     await http.close();
     await layers.settle();
     await pool.close();

@@ -1,12 +1,13 @@
 import { setMaxListeners } from 'node:events';
 
-import { dataLoss } from '../base/errors.js';
+import { dataLoss, hasCode } from '../base/errors.js';
 import type { ImageContent } from './image-store.js';
 import type { LayerRequest, LayerStore } from './layers/layer-store.js';
 import type { Progress } from './progress.js';
 import { chainIds } from './registry/digest.js';
 import { parseImageConfig } from './registry/image-config.js';
 import type { Descriptor, Manifest } from './registry/manifest.js';
+import { retryAfterOf } from './registry/transient.js';
 
 export interface InstallOptions {
   readonly layers: LayerStore;
@@ -60,9 +61,18 @@ export async function unpackTold(options: InstallOptions, ids: Ids): Promise<voi
   progress.begin(progressKey, rows);
   try {
     await unpackAll(options, ids);
+  } catch (error) {
+    if (mayPass(error)) layers.leave(ids.chain);
+    throw error;
   } finally {
     progress.end(progressKey);
   }
+}
+
+/** The same image may be there at the next try; what is wrong with it, or a full disk, does not pass by itself. */
+function mayPass(error: unknown): boolean {
+  const passing = ['unavailable', 'cancelled', 'deadline-exceeded'] as const;
+  return retryAfterOf(error) !== undefined || passing.some((code) => hasCode(error, code));
 }
 
 /** All layers side by side, as far as there are slots; the first failure stops the others, which are waited for. */

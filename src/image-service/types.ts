@@ -50,6 +50,8 @@ export interface LayerRecord {
   /** Bytes on disk, in blocks. */
   readonly size: number;
   readonly inodes: number;
+  /** Milliseconds since the epoch: when the pull failed that it was for. Absent for layers of an image. */
+  readonly unclaimedSince?: number;
 }
 
 export interface MountRootfsOptions {

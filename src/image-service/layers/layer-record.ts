@@ -9,7 +9,9 @@ export function parseLayerRecord(value: Record<string, unknown>): LayerRecord {
   if (typeof diffId !== 'string' || !isDigest(diffId)) throw dataLoss('the record has no diff id');
   if (typeof dir !== 'string' || !/^[0-9]+$/.test(dir)) throw dataLoss('the record has no directory');
   if (!isCount(size) || !isCount(inodes)) throw dataLoss('the record has no sizes');
-  return { chainId, diffId, dir, size, inodes };
+  const { unclaimedSince } = value;
+  if (unclaimedSince !== undefined && !isCount(unclaimedSince)) throw dataLoss('the record has a wrong time');
+  return { chainId, diffId, dir, size, inodes, ...(unclaimedSince === undefined ? {} : { unclaimedSince }) };
 }
 
 function isCount(value: unknown): value is number {

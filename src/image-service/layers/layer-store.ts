@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { throwIfAborted } from '../../base/abort.js';
 import { describeError, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory, syncDirectory } from '../../base/files.js';
+import { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
 import { Semaphore } from '../../base/semaphore.js';
 import { syncFileSystem } from '../../base/sys/sys.js';
@@ -21,6 +22,8 @@ export interface LayerStoreOptions {
   readonly directory: string;
   readonly quarantine: string;
   readonly maxParallel: number;
+  /** How long layers of a pull that failed wait for another one. */
+  readonly unclaimedMs?: number;
   readonly pool: UnpackPool;
   readonly limits?: UnpackLimits;
   readonly logger: Logger;
@@ -40,6 +43,9 @@ export interface LayerRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** kubelet tries again within five minutes; what nobody comes back for is not to fill the disk, where kubelet does not see it. */
+const UNCLAIMED_MS = 3_600_000;
+
 export interface Unpacked {
   readonly name: string;
   readonly use: DiskUse;
@@ -51,6 +57,8 @@ export interface Unpacked {
  *
  * A layer is unpacked in `ingest/<n>`, moved to `layers/<n>`, and recorded in `layer-records/<n>.json` only after the file
  * system was synced ({@link commit}). What has no record at start is deleted.
+ *
+ * The layers that a pull has finished before it fails are recorded, too ({@link leave}), and wait a while for its retry.
  */
 export class LayerStore {
   readonly #options: LayerStoreOptions;
@@ -62,7 +70,8 @@ export class LayerStore {
   /** Unpacked but not yet recorded. */
   readonly #fresh = new Map<string, LayerRecord>();
   readonly #users = new Map<string, ReadonlySet<string>>();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #background = new Set<Promise<void>>();
+  readonly #commits = new KeyedLock();
   #next = 1;
 
   private constructor(options: LayerStoreOptions) {
@@ -111,17 +120,32 @@ export class LayerStore {
     await this.#flights.join(chainId, start, request.signal);
   }
 
-  /** Makes layers last: first their files, then the records that speak of them. */
-  async commit(chain: readonly string[]): Promise<void> {
-    const fresh = chain.filter((chainId) => this.#fresh.has(chainId)).map((chainId) => this.record(chainId));
-    if (fresh.length === 0) return;
-    await syncDirectory(this.#path('layers'));
-    await syncFileSystem(this.#path('layers'));
-    for (const record of fresh) {
-      await this.#files.write(record.dir, record);
-      this.#committed.set(record.chainId, record);
-      this.#fresh.delete(record.chainId);
-    }
+  /** Makes an image's layers last: first their files, then the records that speak of them. */
+  commit(chain: readonly string[]): Promise<void> {
+    return this.#commits.run('commit', async () => {
+      await this.#record(chain.filter((chainId) => this.#fresh.has(chainId)));
+      for (const chainId of chain) {
+        const { unclaimedSince, ...record } = this.record(chainId);
+        if (unclaimedSince !== undefined) await this.#write(record);
+      }
+    });
+  }
+
+  /** Keeps those of a chain that are finished for a while, also over a restart: their pull failed, and may be tried again. */
+  leave(chain: readonly string[]): void {
+    const isFresh = (chainId: string): boolean => this.#fresh.has(chainId);
+    const left = chain.filter(isFresh);
+    if (left.length === 0) return;
+    for (const chainId of left) this.#fresh.set(chainId, { ...this.record(chainId), unclaimedSince: Date.now() });
+    const work = this.#commits.run('commit', () => this.#record(left.filter(isFresh)));
+    this.#inBackground(work, 'finished layers of a failed pull will not outlive the daemon');
+  }
+
+  /** True if layers wait in vain. */
+  get hasExpired(): boolean {
+    return [...this.#committed.values(), ...this.#fresh.values()].some(
+      (record) => record.unclaimedSince !== undefined && !this.#isAwaited(record),
+    );
   }
 
   /** Keeps layers for a user, beside those that it keeps already. */
@@ -138,11 +162,17 @@ export class LayerStore {
     return [...this.#users.values()].some((kept) => chain.every((chainId) => kept.has(chainId)));
   }
 
-  /** Removes the layers that no image names and nobody keeps, each at a moment when that is so. */
-  async collect(isNamed: (chainId: string) => boolean): Promise<void> {
-    for (const record of [...this.#committed.values(), ...this.#fresh.values()]) {
-      const kept = isNamed(record.chainId) || [...this.#users.values()].some((chain) => chain.has(record.chainId));
-      if (!kept && this.has(record.chainId)) await this.#remove(record);
+  /**
+   * Removes the layers that no image names and nobody keeps, each at a moment when that is so.
+   * @param options.all those, too, that wait for another pull
+   */
+  async collect(isNamed: (chainId: string) => boolean, options: { readonly all?: boolean } = {}): Promise<void> {
+    for (const { chainId } of [...this.#committed.values(), ...this.#fresh.values()]) {
+      if (!this.has(chainId)) continue;
+      const record = this.record(chainId);
+      const awaited = options.all !== true && this.#isAwaited(record);
+      const kept = awaited || isNamed(chainId) || [...this.#users.values()].some((chain) => chain.has(chainId));
+      if (!kept) await this.#remove(record);
     }
   }
 
@@ -159,18 +189,43 @@ export class LayerStore {
 
   /** Deletes a tree in the background. */
   discard(path: string): void {
-    const removal = this.#options.pool
-      .remove(path)
-      .catch((error: unknown) =>
-        this.#options.logger.warn({ path, error: describeError(error) }, 'cannot delete a directory'),
-      )
-      .finally(() => this.#removals.delete(removal));
-    this.#removals.add(removal);
+    this.#inBackground(this.#options.pool.remove(path), 'cannot delete a directory', path);
   }
 
-  /** Waits for deletions under way. */
+  /** Waits for what goes on in the background. */
   async settle(): Promise<void> {
-    await Promise.all(this.#removals);
+    await Promise.all(this.#background);
+  }
+
+  #inBackground(work: Promise<void>, failure: string, path?: string): void {
+    const { logger } = this.#options;
+    const done = work
+      .catch((error: unknown) => logger.warn({ path, error: describeError(error) }, failure))
+      .finally(() => this.#background.delete(done));
+    this.#background.add(done);
+  }
+
+  async #record(chainIds: readonly string[]): Promise<void> {
+    if (chainIds.length === 0) return;
+    await syncDirectory(this.#path('layers'));
+    await syncFileSystem(this.#path('layers'));
+    for (const chainId of chainIds) {
+      // Collected meanwhile, if nobody keeps it.
+      if (!this.#fresh.has(chainId)) continue;
+      await this.#write(this.record(chainId));
+      this.#fresh.delete(chainId);
+    }
+  }
+
+  async #write(record: LayerRecord): Promise<void> {
+    await this.#files.write(record.dir, record);
+    this.#committed.set(record.chainId, record);
+  }
+
+  /** A clock that was set back makes no layer stay for ever. */
+  #isAwaited({ unclaimedSince }: LayerRecord): boolean {
+    if (unclaimedSince === undefined) return false;
+    return Math.abs(Date.now() - unclaimedSince) < (this.#options.unclaimedMs ?? UNCLAIMED_MS);
   }
 
   async #make(
