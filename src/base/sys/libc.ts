@@ -12,6 +12,7 @@ const libc = koffi.load('libc.so.6');
 /* long syscall(long number, ...): one declaration a shape; integers are passed alike with and without "..." */
 const sysPidfdOpen = libc.func('syscall', 'long', ['long', 'int', 'uint']);
 const sysPidfdSignal = libc.func('syscall', 'long', ['long', 'int', 'int', 'void *', 'uint']);
+const sysPidfdGetfd = libc.func('syscall', 'long', ['long', 'int', 'int', 'uint']);
 const sysOpenat2 = libc.func('syscall', 'long', ['long', 'int', 'str', 'void *', 'size_t']);
 const sysFsopen = libc.func('syscall', 'long', ['long', 'str', 'uint']);
 const sysFsconfig = libc.func('syscall', 'long', ['long', 'int', 'uint', 'str', 'str', 'int']);
@@ -60,6 +61,7 @@ const NR = {
   fsmount: 432,
   pidfd_open: 434,
   openat2: 437,
+  pidfd_getfd: 438,
   mount_setattr: 442,
 } as const;
 
@@ -67,6 +69,8 @@ export const raw = {
   pidfdOpen: (pid: number): number => Number(sysPidfdOpen(NR.pidfd_open, pid, 0)),
   pidfdSignal: (fd: number, signal: number): number =>
     Number(sysPidfdSignal(NR.pidfd_send_signal, fd, signal, null, 0)),
+  /** A copy of another process's descriptor, closed on exec. */
+  pidfdGetfd: (fd: number, target: number): number => Number(sysPidfdGetfd(NR.pidfd_getfd, fd, target, 0)),
   openat2: (dir: number, path: string, how: Buffer): number =>
     Number(sysOpenat2(NR.openat2, dir, path, how, how.length)),
   fsopen: (type: string, flags: number): number => Number(sysFsopen(NR.fsopen, type, flags)),

@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readlinkSync } from 'node:fs';
 
-import { check, libcIoctl, libcIoctlNumber } from './libc.js';
+import { pidfdOpenSync } from './calls.js';
+import { check, libcIoctl, libcIoctlNumber, raw } from './libc.js';
 
 /** A pair of pseudo terminals: what is written to one end is read at the other. */
 export interface Terminal {
@@ -35,8 +36,13 @@ export function openTerminal(): Terminal {
   }
 }
 
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Sets the size that programs on the terminal see. */
-export function setTerminalSize(master: number, size: { readonly width: number; readonly height: number }): void {
+export function setTerminalSize(master: number, size: Size): void {
   // struct winsize { unsigned short rows, columns, x, y }
   const winsize = Buffer.alloc(8);
   winsize.writeUInt16LE(Math.min(size.height, MAX_SIZE), 0);
@@ -45,6 +51,49 @@ export function setTerminalSize(master: number, size: { readonly width: number; 
 }
 
 const MAX_SIZE = 65_535;
+
+/**
+ * The same for the terminals whose masters a process holds, as far as this process may reach into it (pidfd_getfd(2),
+ * 5.6); one that has ended has none. The process must not be reaped meanwhile, so that the number is its own.
+ */
+export function setTerminalSizesOf(pid: number, size: Size): void {
+  for (const fd of mastersOf(pid)) {
+    const master = copyOf(pid, fd);
+    if (master === undefined) continue;
+    try {
+      setTerminalSize(master, size);
+    } finally {
+      closeSync(master);
+    }
+  }
+}
+
+/** By name: opened in another mount namespace it is `/dev/pts/ptmx` or `/ptmx`. */
+function mastersOf(pid: number): number[] {
+  const directory = `/proc/${pid}/fd`;
+  const isMaster = (fd: string): boolean => tried(() => readlinkSync(`${directory}/${fd}`))?.endsWith('/ptmx') === true;
+  return (tried(() => readdirSync(directory)) ?? []).filter(isMaster).map(Number);
+}
+
+function copyOf(pid: number, fd: number): number | undefined {
+  return tried(() => {
+    const process = pidfdOpenSync(pid);
+    try {
+      return check(raw.pidfdGetfd(process, fd), 'pidfd_getfd', String(fd));
+    } finally {
+      closeSync(process);
+    }
+  });
+}
+
+/** Undefined where a system call fails. */
+function tried<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch {
+    return undefined;
+  }
+}
 
 /** As cfmakeraw(3). */
 function makeRaw(fd: number): void {

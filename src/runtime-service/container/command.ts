@@ -8,6 +8,7 @@ import { endOf, start } from '../../base/spawn.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { identify, signalProcess, watchExit, type ProcessIdentity } from '../../base/sys/process.js';
 import { RelayPipes } from '../../base/sys/relay-pipes.js';
+import { setTerminalSizesOf, type Size } from '../../base/sys/terminal.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
 import type { OciProcess } from '../../oci/spec/types.js';
 import type { CommandEnds } from './command-output.js';
@@ -101,9 +102,15 @@ export class Command {
     this.#ended = endOf(child, path, 'exit');
   }
 
-  /** Tells the runtime that its terminal has another size. */
-  resized(): void {
+  /**
+   * Gives the command's terminal another size, which the runtime's has already: crun looks at that when it starts, and
+   * again on a signal from 1.8.7 on; runc always.
+   */
+  resize(size: Size): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
     this.#child.kill('SIGWINCH');
+    setTerminalSizesOf(pid, size);
   }
 
   /**

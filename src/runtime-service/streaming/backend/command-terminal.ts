@@ -16,7 +16,7 @@ export class CommandTerminal implements CommandEnds {
   readonly output: CommandOutput;
   readonly #master: number;
   #given: number[];
-  #onSize: () => void = () => undefined;
+  #onSize: (size: TerminalSize) => void = () => undefined;
   #closed = false;
 
   constructor() {
@@ -29,8 +29,8 @@ export class CommandTerminal implements CommandEnds {
     this.output = new CommandOutput(master, this.input, 'terminal');
   }
 
-  /** To be called once the runtime has its side; `onSize` has it look at its terminal's size. */
-  handOver(onSize: () => void): void {
+  /** To be called once the runtime has its side; `onSize` gives the command's a new size. */
+  handOver(onSize: (size: TerminalSize) => void): void {
     this.#onSize = onSize;
     closeAll(this.#given);
     this.#given = [];
@@ -39,7 +39,7 @@ export class CommandTerminal implements CommandEnds {
   resize(size: TerminalSize): void {
     if (this.#closed || this.input.destroyed) return;
     setTerminalSize(this.#master, size);
-    this.#onSize();
+    this.#onSize(size);
   }
 
   finish(): Promise<boolean> {

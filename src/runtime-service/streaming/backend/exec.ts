@@ -48,7 +48,7 @@ async function withTerminal(place: CommandPlace, { command }: ExecTarget, sessio
     forward(terminal.output, stdout);
     session.onResize((size) => terminal.resize(size));
     const running = await place.start(command, { stdio: terminal.stdio, terminal: true });
-    terminal.handOver(() => running.resized());
+    terminal.handOver((size) => running.resize(size));
     const { exitCode } = await running.endOrStop(signal, 'hang-up', terminal);
     throwIfAborted(signal);
     return exitCode;
