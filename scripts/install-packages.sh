@@ -7,7 +7,7 @@ set -eu
 
 run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd'
 test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl'
-vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs crun apparmor sudo'
+vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs crun apparmor sudo secilc'
 
 wanted=
 for group; do

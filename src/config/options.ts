@@ -89,6 +89,14 @@ export const OPTIONS = [
     description: 'The seccomp profile of containers and sandboxes whose request names none.',
   },
   {
+    key: 'runtime.selinux',
+    type: 'choice',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    description:
+      'SELinux labels of pods. "auto" sets them where the kernel has SELinux and its policy labels for containers; "off" never, and ignores what requests say of them.',
+  },
+  {
     key: 'runtime.timeout',
     type: 'integer',
     default: 120,

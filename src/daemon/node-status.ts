@@ -35,6 +35,7 @@ export function nodeStatus(parts: {
         capSysResource: ownCapabilities().has('CAP_SYS_RESOURCE'),
         seccomp: confiners.seccomp.describe(),
         apparmor: confiners.apparmor.describe(),
+        selinux: confiners.selinux.describe(),
       },
       undoWaiting: retries.waiting,
       registriesInTrouble: images.serversInTrouble(),

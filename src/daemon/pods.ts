@@ -14,6 +14,7 @@ import { Monitor, type ProcessPlace } from '../oci/monitor.js';
 import { OwnScope } from '../oci/own-scope.js';
 import { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
+import { Selinux } from '../oci/selinux/selinux.js';
 import { SeccompProfiles } from '../oci/seccomp-profiles.js';
 import type { ContainerContext } from '../runtime-service/container/context.js';
 import { ExitWatcher } from '../runtime-service/container/exits.js';
@@ -43,8 +44,9 @@ export async function openPods(parts: Parts): Promise<Pods> {
   const shared = { runtimes: makeRuntimes(config), names: new NameRegistry(), locks: new KeyedLock(), retries, logger };
   const { seccompProfile, unsetSeccompProfile } = config.runtime;
   const seccomp = await SeccompProfiles.open({ file: seccompProfile, unset: unsetSeccompProfile });
+  const selinux = await Selinux.open(logger, config.runtime.selinux);
   const sandboxes: SandboxContext = {
-    ...{ ...shared, seccomp },
+    ...{ ...shared, seccomp, selinux },
     store: await openSandboxStore(config.root, logger),
     networks: cni,
     pause: pauseProvider(config, images),
@@ -58,7 +60,7 @@ export async function openPods(parts: Parts): Promise<Pods> {
     store,
     sandboxes: sandboxes.store,
     images,
-    confiners: { seccomp, apparmor: await AppArmor.open(logger) },
+    confiners: { seccomp, selinux, apparmor: await AppArmor.open(logger) },
     monitor: new Monitor({ path: config.runtime.monitor, cgroup: monitorCgroup }),
     exits: new ExitWatcher({ store, runtimes: shared.runtimes, locks: shared.locks, stateDir: config.state, logger }),
     names: new NameRegistry(),

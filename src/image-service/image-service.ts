@@ -246,7 +246,7 @@ export class ImageService implements ImageRootfs {
     return explainImage(this.#parts.context, image);
   }
 
-  async mountRootfs({ imageId, owner, target, writable, userns }: MountRootfsOptions): Promise<void> {
+  async mountRootfs({ imageId, owner, target, writable, userns, label }: MountRootfsOptions): Promise<void> {
     const { images, layers } = this.#parts.context;
     const image = images.get(imageId);
     if (image === undefined) throw notFound(`image ${imageId} is not here`);
@@ -254,14 +254,14 @@ export class ImageService implements ImageRootfs {
     const lower = image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
     const stack = lower.length > 0 ? lower : [join(this.#parts.directory, 'empty')];
     try {
-      await mountLayers({ lower: stack, target, writable, userns });
+      await mountLayers({ lower: stack, target, writable, userns, label });
     } catch (error) {
       layers.release(owner);
       throw error;
     }
   }
 
-  async mountVolume({ imageId, owner, target, subPath, userns }: MountVolumeOptions): Promise<void> {
+  async mountVolume({ imageId, owner, target, subPath, userns, label }: MountVolumeOptions): Promise<void> {
     const { images, layers } = this.#parts.context;
     const image = images.get(imageId);
     if (image === undefined) throw notFound(`image ${imageId} is not here`);
@@ -269,7 +269,7 @@ export class ImageService implements ImageRootfs {
     const empty = ['empty', 'empty-below'].map((name) => join(this.#parts.directory, name));
     const lower = [...image.chain.map((chainId) => layers.directoryOf(chainId)).reverse(), ...empty];
     try {
-      await mountReadOnly({ lower, target, userns });
+      await mountReadOnly({ lower, target, userns, label });
       if (subPath !== '' && !(await narrowMount(target, subPath)))
         throw invalidArgument(`image ${imageId} has no directory "${subPath}"`);
     } catch (error) {

@@ -63,6 +63,8 @@ export interface MountRootfsOptions {
   readonly writable: string;
   /** The pod's, where it has one: the files show its ids. */
   readonly userns?: UserNamespace | undefined;
+  /** The SELinux label of all files; none is set without it. */
+  readonly label?: string | undefined;
 }
 
 /** An image's content as a volume, read-only. */
@@ -74,6 +76,8 @@ export interface MountVolumeOptions {
   /** A directory of the image, which no link leads out of; empty for its root. */
   readonly subPath: string;
   readonly userns?: UserNamespace | undefined;
+  /** The SELinux label of all files; none is set without it. */
+  readonly label?: string | undefined;
 }
 
 /** What sandboxes and containers need of images. */

@@ -5,6 +5,7 @@ import type { JoinableOperations, NameRegistry } from '../base/names.js';
 import type { UndoRetries } from '../base/undo.js';
 import type { Runtimes } from '../oci/runtimes.js';
 import type { SeccompProfiles } from '../oci/seccomp-profiles.js';
+import type { Selinux } from '../oci/selinux/selinux.js';
 import type { PauseProgram } from './pause.js';
 import type { SandboxStore } from './store.js';
 import type { Bandwidth } from './bandwidth.js';
@@ -44,6 +45,8 @@ export interface PauseProvider {
     readonly rootfs: string;
     readonly dir: string;
     readonly userns?: UserNamespace | undefined;
+    /** The SELinux label of its files, if any. */
+    readonly label?: string | undefined;
   }): Promise<PauseProgram>;
   /** Gives back what `prepare` took; nothing taken is fine. */
   release(sandbox: { readonly id: string; readonly rootfs: string }): Promise<void>;
@@ -58,6 +61,7 @@ export interface SandboxContext {
   readonly runtimes: Runtimes;
   readonly pause: PauseProvider;
   readonly seccomp: SeccompProfiles;
+  readonly selinux: Selinux;
   readonly names: NameRegistry;
   readonly joins: JoinableOperations<string>;
   readonly locks: KeyedLock;

@@ -16,7 +16,7 @@ const onNode = { network: 'node', pid: 'pod', ipc: 'pod' } as const;
 
 async function write(more: Partial<SandboxConfig> = {}) {
   const paths = sandboxPaths(scratch.root, ID);
-  await writeSandboxFiles(paths, podConfig(more), ID);
+  await writeSandboxFiles(paths, { id: ID, config: podConfig(more) });
   return paths;
 }
 

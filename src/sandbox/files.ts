@@ -2,12 +2,12 @@ import { chmod, chown, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { invalidArgument } from '../base/errors.js';
+import { errnoOf, invalidArgument } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import { toHostId, type IdMappings, type UserNamespace } from '../base/id-mapping.js';
 import { mount } from '../base/sys/sys.js';
-import { MS } from '../base/sys/calls.js';
-import type { DnsConfig, SandboxConfig } from './types.js';
+import { contextOption, lsetxattrSync, MS } from '../base/sys/calls.js';
+import type { DnsConfig, SandboxConfig, SandboxRecord } from './types.js';
 
 /** Everything of a sandbox below `<state>/sandboxes/<id>`, gone with a reboot. */
 export interface SandboxPaths {
@@ -45,7 +45,10 @@ export function hostnameOf(config: SandboxConfig, id: string): string {
 }
 
 /** Writes resolv.conf, hostname and hosts, which containers without own mounts there see. */
-export async function writeSandboxFiles(paths: SandboxPaths, config: SandboxConfig, id: string): Promise<void> {
+export async function writeSandboxFiles(
+  paths: SandboxPaths,
+  { id, config, selinux }: Pick<SandboxRecord, 'id' | 'config' | 'selinux'>,
+): Promise<void> {
   await ensureDirectory(paths.dir);
   await ensureDirectory(paths.rootfs, 0o755);
   await ensureDirectory(paths.shm, 0o1777);
@@ -56,6 +59,17 @@ export async function writeSandboxFiles(paths: SandboxPaths, config: SandboxConf
     writeFile(paths.hosts, await hosts(), { mode: 0o644 }),
   ]);
   if (config.userns !== undefined) await giveToPod(paths, config.userns);
+  if (selinux !== undefined)
+    for (const path of [paths.resolvConf, paths.hostname, paths.hosts]) labelFile(path, selinux.mount);
+}
+
+/** On a file system of the daemon's own; one that keeps no labels is fine. */
+function labelFile(path: string, label: string): void {
+  try {
+    lsetxattrSync(path, 'security.selinux', Buffer.from(`${label}\0`));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTSUP') throw error;
+  }
 }
 
 /** Root of the pod's own user namespace owns what is made for the pod, and can walk there. */
@@ -71,10 +85,14 @@ export function usernsOf(paths: SandboxPaths, { userns }: SandboxConfig): UserNa
 }
 
 /** The pod's /dev/shm; a pod in the node's IPC namespace uses the node's. */
-export async function mountShm(target: string, userns?: IdMappings): Promise<void> {
+export async function mountShm(
+  target: string,
+  { userns, label }: { readonly userns?: IdMappings | undefined; readonly label?: string | undefined } = {},
+): Promise<void> {
   const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
   const owner = userns === undefined ? '' : `,uid=${toHostId(userns.uid, 0)},gid=${toHostId(userns.gid, 0)}`;
-  await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}${owner}` });
+  const context = label === undefined ? '' : `,${contextOption(label)}`;
+  await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}${owner}${context}` });
 }
 
 /** resolv.conf(5) from the pod's DNS configuration; without one, or with one that says nothing, the node's. */

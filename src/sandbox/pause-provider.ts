@@ -13,6 +13,7 @@ export interface PauseImages {
     target: string;
     writable: string;
     userns?: UserNamespace | undefined;
+    label?: string | undefined;
   }): Promise<void>;
   unmountRootfs(options: { owner: string; target: string }): Promise<void>;
   adopt(owner: string, imageId: string): void;
@@ -36,9 +37,9 @@ export function builtInPauseProvider(command: string): PauseProvider {
 /** Pause from an image, pulled when the first pod needs it. */
 export function imagePauseProvider(reference: string, images: PauseImages): PauseProvider {
   return {
-    async prepare({ id, rootfs, dir, userns }) {
+    async prepare({ id, rootfs, dir, userns, label }) {
       const { id: imageId, config } = await resolveOrPull(reference, images);
-      await images.mountRootfs({ imageId, owner: id, target: rootfs, writable: dir, userns });
+      await images.mountRootfs({ imageId, owner: id, target: rootfs, writable: dir, userns, label });
       return { args: [...config.entrypoint, ...config.cmd], env: config.env, mounts: [] };
     },
     release: ({ id, rootfs }) => images.unmountRootfs({ owner: id, target: rootfs }),

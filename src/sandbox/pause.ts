@@ -6,6 +6,7 @@ import { ociMappings } from '../base/id-mapping.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
+import { isUnconfined } from '../oci/selinux/selinux.js';
 import { ociAnnotations } from '../oci/spec/annotations.js';
 import { allowedOomScoreAdj } from '../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../oci/spec/paths.js';
@@ -73,6 +74,7 @@ function pauseSpec(options: PauseOptions): OciSpec {
       capabilities: { bounding: [], effective: [], permitted: [] },
       noNewPrivileges: true,
       oomScoreAdj: allowedOomScoreAdj(PAUSE_OOM_SCORE),
+      ...processLabel(record),
     },
     root: { path: paths.rootfs, readonly: true },
     ...(hostNetwork ? {} : { hostname: hostnameOf(record.config, record.id) }),
@@ -90,9 +92,15 @@ function pauseSpec(options: PauseOptions): OciSpec {
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       ...(seccomp === undefined ? {} : { seccomp }),
+      ...(record.selinux === undefined ? {} : { mountLabel: record.selinux.mount }),
       ...(Object.keys(sysctls.runtime).length === 0 ? {} : { sysctl: sysctls.runtime }),
     },
   };
+}
+
+function processLabel({ selinux, config }: SandboxRecord): { readonly selinuxLabel?: string } {
+  const unconfined = isUnconfined(config.namespaces, { privileged: config.privileged, options: config.selinux });
+  return selinux === undefined || unconfined ? {} : { selinuxLabel: selinux.process };
 }
 
 const PAUSE_MOUNTS: readonly OciMount[] = [

@@ -31,18 +31,24 @@ export async function runSandbox(
   if (holder?.status.state === 'ready' && holder.record.requestDigest === requestDigest) return holder.record.id;
   return context.joins.run(name, requestDigest, async () => {
     if (config.userns !== undefined) await context.runtimes.require(config.runtimeHandler, 'userNamespaces');
-    const record = makeRecord(context, config, requestDigest);
+    const record = await makeRecord(context, config, requestDigest);
     return context.locks.run(record.id, () => makeSandbox(context, record));
   });
 }
 
-function makeRecord(context: SandboxContext, config: SandboxConfig, requestDigest: string): SandboxRecord {
+async function makeRecord(
+  context: SandboxContext,
+  config: SandboxConfig,
+  requestDigest: string,
+): Promise<SandboxRecord> {
   const id = newId();
   const handler = context.runtimes.nameOf(config.runtimeHandler);
   // Refused before anything is made.
   context.runtimes.get(handler);
   planSysctls(config);
   const ownNetwork = config.namespaces.network === 'pod';
+  const used = context.store.list().flatMap(({ record }) => record.selinux ?? []);
+  const selinux = await context.selinux.podLabels(config.selinux, used);
   return {
     id,
     config,
@@ -51,6 +57,7 @@ function makeRecord(context: SandboxContext, config: SandboxConfig, requestDiges
     handler,
     ...(ownNetwork ? { netnsPath: netnsPathOf(context.settings.netnsDir, id) } : {}),
     cgroupParent: config.cgroupParent === '' ? context.settings.cgroupParent : config.cgroupParent,
+    ...(selinux === undefined ? {} : { selinux }),
   };
 }
 
@@ -77,7 +84,7 @@ async function acquireAll(context: SandboxContext, record: SandboxRecord, undo: 
   undo.push('record', () => context.store.delete(id), { afterAll: true });
   await context.store.create(record, { state: 'creating' });
   undo.push('files', () => removeUnmounted(paths.dir));
-  await writeSandboxFiles(paths, record.config, id);
+  await writeSandboxFiles(paths, record);
   await acquireNamespaces(record, paths, undo);
   const { pause, network } = await acquireNetworkAndPause(context, record, paths, undo);
   const { ips, result } = network;
@@ -98,7 +105,7 @@ async function acquireNamespaces(record: SandboxRecord, paths: SandboxPaths, und
   }
   if (config.namespaces.ipc === 'pod') {
     undo.push('shm', () => unmount(paths.shm, { detach: true }));
-    await mountShm(paths.shm, mappings);
+    await mountShm(paths.shm, { userns: mappings, label: record.selinux?.mount });
   }
 }
 
@@ -123,6 +130,7 @@ async function acquireNetworkAndPause(
       rootfs: paths.rootfs,
       dir: context.store.dirOf(record.id),
       userns: usernsOf(paths, record.config),
+      label: record.selinux?.mount,
     });
     const { privileged } = record.config;
     const seccomp = await context.seccomp.filterFor(record.config.seccomp, { privileged, capabilities: [] });

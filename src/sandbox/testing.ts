@@ -15,6 +15,7 @@ import { HostFeatures } from '../oci/host-features.js';
 import type { OciRuntime } from '../oci/runtime.js';
 import { Runtimes } from '../oci/runtimes.js';
 import { SeccompProfiles } from '../oci/seccomp-profiles.js';
+import { Selinux } from '../oci/selinux/selinux.js';
 import { ownCgroupParent, ownRuntime } from '../oci/testing.js';
 import type { PauseProvider, PodNetworks, SandboxContext } from './context.js';
 import { builtInPauseProvider } from './pause-provider.js';
@@ -96,6 +97,7 @@ export class World {
       runtimes: new Runtimes(new Map([['test', runtime]]), 'test', new HostFeatures(scratch.root)),
       pause: this.#options.pause ?? builtInPauseProvider(PAUSE),
       seccomp: await SeccompProfiles.open({ file: '', unset: 'unconfined' }),
+      selinux: await Selinux.open(silentLogger(), 'off'),
       ...{ names: new NameRegistry(), joins: new JoinableOperations(), locks: new KeyedLock(), retries, logger },
       settings: {
         stateDir: scratch.path('state'),

@@ -1,6 +1,7 @@
 import type { IdMappings } from '../base/id-mapping.js';
 import type { ContainerResources } from '../oci/spec/resources.js';
 import type { ProcessIdentity } from '../base/sys/process.js';
+import type { SelinuxLabels, SelinuxOptions } from '../oci/selinux/label.js';
 import type { SecurityProfile } from '../oci/security-profile.js';
 
 /** Identity of a pod's sandbox as kubelet gives it (CRI PodSandboxMetadata). */
@@ -61,6 +62,8 @@ export interface SandboxConfig extends PodResources {
   readonly privileged: boolean;
   /** Of the pause process. */
   readonly seccomp?: SecurityProfile;
+  /** As asked for the pod; containers have their own. */
+  readonly selinux?: SelinuxOptions;
   /** The pod's own user namespace; without it the node's. */
   readonly userns?: IdMappings;
 }
@@ -78,6 +81,8 @@ export interface SandboxRecord {
   /** The network namespace's pin; absent for a pod on the node's network. */
   readonly netnsPath?: string;
   readonly cgroupParent: string;
+  /** The pod's labels; its containers share the level. Absent where none are set. */
+  readonly selinux?: SelinuxLabels;
 }
 
 /**

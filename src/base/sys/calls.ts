@@ -91,6 +91,8 @@ export interface OverlayRequest {
   readonly target: string;
   /** Skip syncing the upper layer, which a container never needs after a power cut. */
   readonly volatile?: boolean;
+  /** The SELinux label of all its files; for kernels that have SELinux. */
+  readonly context?: string | undefined;
 }
 
 /** Mounts an overlay: by `lowerdir+` (kernel 6.8 and later: any number of layers), else by one page of options. */
@@ -121,7 +123,7 @@ function takesAnyOption(): boolean {
   }
 }
 
-function mountOverlayByConfig({ lower, upper, work, target, volatile }: OverlayRequest): void {
+function mountOverlayByConfig({ lower, upper, work, target, volatile, context }: OverlayRequest): void {
   const SET_FLAG = 0;
   const SET_STRING = 1;
   const CREATE = 6;
@@ -133,6 +135,7 @@ function mountOverlayByConfig({ lower, upper, work, target, volatile }: OverlayR
     for (const dir of lower) set('lowerdir+', dir);
     if (upper !== undefined) set('upperdir', upper);
     if (work !== undefined) set('workdir', work);
+    if (context !== undefined) set('context', context);
     if (volatile) check(raw.fsconfig(fs, SET_FLAG, 'volatile', null), 'fsconfig volatile', target);
     check(raw.fsconfig(fs, CREATE, null, null), 'fsconfig create', `overlay for ${target}`);
     const mounted = check(raw.fsmount(fs, 1), 'fsmount', target);
@@ -166,12 +169,13 @@ export function mountOverlayByData(request: OverlayRequest): void {
   else mountByOptions(request, lower);
 }
 
-function mountByOptions({ upper, work, target, volatile }: OverlayRequest, lower: readonly string[]): void {
+function mountByOptions({ upper, work, target, volatile, context }: OverlayRequest, lower: readonly string[]): void {
   const layers = lower.map((dir) => escapeOption(dir).replaceAll(':', '\\:'));
   const options = [`lowerdir=${layers.join(':')}`];
   if (upper !== undefined) options.push(`upperdir=${escapeOption(upper)}`);
   if (work !== undefined) options.push(`workdir=${escapeOption(work)}`);
   if (volatile) options.push('volatile');
+  if (context !== undefined) options.push(contextOption(context));
   const data = options.join(',');
   if (Buffer.byteLength(data) > MAX_DATA)
     throw makeSysError(
@@ -180,6 +184,11 @@ function mountByOptions({ upper, work, target, volatile }: OverlayRequest, lower
       `mount overlay on ${target}: the paths of ${lower.length} layers are too long`,
     );
   mountSync({ source: 'overlay', target, type: 'overlay', data });
+}
+
+/** mount(8), "context=": quoted, since categories are separated by commas. */
+export function contextOption(label: string): string {
+  return `context="${label}"`;
 }
 
 let ownDirectory = false;

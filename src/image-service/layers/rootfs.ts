@@ -14,26 +14,28 @@ export interface OverlayOptions {
   readonly writable: string;
   /** Whose ids the files show; the node's without it. */
   readonly userns?: UserNamespace | undefined;
+  /** The SELinux label of all files; none is set without it. */
+  readonly label?: string | undefined;
 }
 
 /**
  * Mounts layers with a writable one on top. It is volatile: nothing waits for a container's files to reach the disk, and
  * the kernel refuses to mount the same upper layer again.
  */
-export async function mountLayers({ lower, target, writable, userns }: OverlayOptions): Promise<void> {
+export async function mountLayers({ lower, target, writable, userns, label }: OverlayOptions): Promise<void> {
   const [upper, work] = [join(writable, 'upper'), join(writable, 'work')];
   await Promise.all([
     makeUpper(upper, { like: lower[0], userns }),
     mkdir(work, { recursive: true }),
     mkdir(target, { recursive: true }),
   ]);
-  await mountAs({ lower, upper, work, target, volatile: true }, userns);
+  await mountAs({ lower, upper, work, target, volatile: true, context: label }, userns);
 }
 
 /** Mounts layers to be read alone: two at least, as overlays without a writable one have it. */
-export async function mountReadOnly({ lower, target, userns }: Omit<OverlayOptions, 'writable'>): Promise<void> {
+export async function mountReadOnly({ lower, target, userns, label }: Omit<OverlayOptions, 'writable'>): Promise<void> {
   await mkdir(target, { recursive: true });
-  await mountAs({ lower, target }, userns);
+  await mountAs({ lower, target, context: label }, userns);
 }
 
 function mountAs(request: OverlayRequest, userns: UserNamespace | undefined): Promise<void> {

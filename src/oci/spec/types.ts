@@ -20,6 +20,7 @@ export interface OciProcess {
   readonly capabilities: OciCapabilities;
   readonly noNewPrivileges: boolean;
   readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
   readonly oomScoreAdj?: number;
   readonly rlimits?: readonly OciRlimit[];
 }
@@ -92,6 +93,8 @@ export interface OciLinux {
   readonly rootfsPropagation?: string;
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly seccomp?: OciSeccomp;
+  /** The SELinux label of what the runtime mounts. */
+  readonly mountLabel?: string;
 }
 
 /** runtime-spec, config-linux, "Seccomp". */

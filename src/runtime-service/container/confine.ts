@@ -1,5 +1,6 @@
 import type { AppArmor } from '../../oci/apparmor.js';
 import type { SeccompProfiles } from '../../oci/seccomp-profiles.js';
+import type { Selinux } from '../../oci/selinux/selinux.js';
 import { ociCapabilities } from '../../oci/spec/capabilities.js';
 import type { OciCapabilities, OciSeccomp } from '../../oci/spec/types.js';
 import type { SecurityConfig } from './types.js';
@@ -15,6 +16,7 @@ export interface Confinement {
 export interface Confiners {
   readonly seccomp: SeccompProfiles;
   readonly apparmor: AppArmor;
+  readonly selinux: Selinux;
 }
 
 /**

@@ -61,6 +61,8 @@ export interface RootfsRequest {
   readonly writable: string;
   /** The pod's own, if it has one. */
   readonly userns?: UserNamespace | undefined;
+  /** The SELinux label of all files; none is set without it. */
+  readonly label?: string | undefined;
 }
 
 export interface VolumeRequest {
@@ -70,6 +72,8 @@ export interface VolumeRequest {
   /** A directory of the image; empty for its root. */
   readonly subPath: string;
   readonly userns?: UserNamespace | undefined;
+  /** The SELinux label of all files; none is set without it. */
+  readonly label?: string | undefined;
 }
 
 /** What every operation on containers works with; main makes the one there is. */

@@ -9,6 +9,7 @@ import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
+import type { SelinuxLabels } from '../../oci/selinux/label.js';
 import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
 import type { OciSpec, OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
@@ -103,13 +104,17 @@ async function acquireAll(
   undo.push('record', () => context.store.delete(id), { afterAll: true });
   await context.store.create(record, { state: 'creating' });
   undo.push('bundle', () => removeUnmounted(paths.bundle));
+  const labels = await context.confiners.selinux.containerLabels(
+    record.config.security.selinux,
+    sandbox.record.selinux,
+  );
   await ensureDirectory(paths.rootfs, 0o755);
   if (sandbox.record.config.userns !== undefined) await openToPod(paths);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
   undo.push('volumes', () => unmountVolumes(paths.volumes));
   const [user] = await settleAll<[OciUser, unknown]>([
-    prepareBundle(context, { record, sandbox: sandbox.record, image, paths }),
-    prepareHost(context.runtimes, record),
+    prepareBundle(context, { record, sandbox: sandbox.record, image, paths, labels }),
+    prepareHost(context.runtimes, record, labels?.mount),
   ]);
   const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes, user }));
@@ -123,8 +128,11 @@ async function prepareBundle(context: ContainerContext, parts: SpecParts): Promi
   const { record, sandbox, image, paths } = parts;
   const writable = context.store.dirOf(record.id);
   const userns = usernsOf(sandboxPaths(context.stateDir, sandbox.id), sandbox.config);
-  await context.images.mountRootfs({ imageId: image.id, owner: record.id, target: paths.rootfs, writable, userns });
-  const mounts = await prepareVolumes(context, { ...parts, userns });
+  const { labels } = parts;
+  const label = labels?.mount;
+  const rootfs = { imageId: image.id, owner: record.id, target: paths.rootfs, writable, userns, label };
+  await context.images.mountRootfs(rootfs);
+  const mounts = await prepareVolumes(context, { ...parts, userns, label });
   return writeSpec(context, { ...parts, mounts });
 }
 
@@ -167,12 +175,13 @@ interface SpecParts {
   readonly sandbox: SandboxRecord;
   readonly image: ContainerImage;
   readonly paths: ContainerPaths;
+  readonly labels: SelinuxLabels | undefined;
 }
 
 /** Returns whom the configuration has init start as. */
 async function writeSpec(
   context: ContainerContext,
-  { record, sandbox, image, paths, mounts }: SpecParts & { readonly mounts: readonly ContainerMount[] },
+  { record, sandbox, image, paths, labels, mounts }: SpecParts & { readonly mounts: readonly ContainerMount[] },
 ): Promise<OciUser> {
   const files = sandboxPaths(context.stateDir, sandbox.id);
   const { security } = record.config;
@@ -185,6 +194,7 @@ async function writeSpec(
     image,
     user,
     confinement: await confine(context.confiners, security),
+    labels,
     mounts,
     rootfs: paths.rootfs,
     files: { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' },

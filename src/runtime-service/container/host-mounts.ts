@@ -3,19 +3,22 @@ import { dirname } from 'node:path';
 import { failedPrecondition } from '../../base/errors.js';
 import { makeHostDirectory, realPaths, typesOfPaths } from '../../base/host-paths.js';
 import { mountOf, readMountTable } from '../../base/mount-table.js';
+import { relabel } from '../../oci/selinux/relabel.js';
 import type { Runtimes } from '../../oci/runtimes.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerRecord } from './types.js';
 
 /**
  * Prepares what a container has of the host: the log's directory, a directory for a mount source that is missing, as
- * the peers do, and sources that pass on the mounts that are to be seen.
+ * the peers do, sources that pass on the mounts that are to be seen, and those relabelled that the request says.
+ * @param label the container's SELinux label of files, where it has one.
  * @throws invalid-argument where something else is in the way; failed-precondition for a source that is not shared;
  * unimplemented for what the handler cannot do; deadline-exceeded for a source that does not answer.
  */
 export async function prepareHost(
   runtimes: Runtimes,
   { handler, logPath, config }: Pick<ContainerRecord, 'handler' | 'logPath' | 'config'>,
+  label?: string,
 ): Promise<void> {
   const mounts = config.mounts.filter(({ image }) => image === undefined);
   if (mounts.some(({ recursiveReadOnly }) => recursiveReadOnly)) await runtimes.require(handler, 'recursiveReadOnly');
@@ -27,6 +30,8 @@ export async function prepareHost(
   for (const path of logs)
     if (types.get(path) !== 'directory') await makeHostDirectory(path, { what: `log path ${logPath}: directory` });
   await checkPropagation(mounts);
+  if (label === undefined) return;
+  for (const { hostPath, selinuxRelabel } of mounts) if (selinuxRelabel) await relabel(hostPath, label);
 }
 
 /** mount_namespaces(7): a mount gives events only if it is shared, and takes them only if it is shared or a slave. */

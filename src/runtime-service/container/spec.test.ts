@@ -22,10 +22,11 @@ interface Wish {
   readonly sandbox?: Partial<SandboxConfig>;
   readonly target?: SpecInput['target'];
   readonly confinement?: Partial<SpecInput['confinement']>;
+  readonly labels?: SpecInput['labels'];
 }
 
 function spec(
-  { config = {}, security = {}, image = {}, sandbox = {}, target, confinement }: Wish = {},
+  { config = {}, security = {}, image = {}, sandbox = {}, target, confinement, labels }: Wish = {},
   annotations?: AnnotationRules,
 ) {
   const own = containerConfig({ security: { ...SECURITY, ...security }, ...config });
@@ -53,6 +54,7 @@ function spec(
     image: { ...IMAGE, config: { ...IMAGE.config, ...image } },
     user: { uid: 5, gid: 6 },
     confinement: { capabilities: ociCapabilities({ privileged: false, add: [], drop: [] }), ...confinement },
+    labels,
     mounts: own.mounts,
     rootfs: '/bundle/rootfs',
     files: { resolvConf: '/s/resolv.conf', hostname: '/s/hostname', hosts: '/s/hosts', shm: '/s/shm' },
@@ -80,6 +82,26 @@ describe('the command line', () => {
       code: 'invalid-argument',
       message: `container "app": no command, and image ${IMAGE.id} has none`,
     });
+  });
+});
+
+describe('SELinux labels', () => {
+  const labels = { process: 'u:r:container_t:s0:c1,c2', mount: 'u:r:container_file_t:s0:c1,c2' };
+  const labelsOf = (wish: Wish): (string | undefined)[] => {
+    const { process, linux } = spec(wish);
+    return [process.selinuxLabel, linux.mountLabel];
+  };
+
+  it('are of the process and of what the runtime mounts', () => {
+    expect(labelsOf({})).toEqual([undefined, undefined]);
+    expect(labelsOf({ labels })).toEqual([labels.process, labels.mount]);
+  });
+
+  it('are none of a privileged process, nor of one that sees the node’s', () => {
+    expect(labelsOf({ labels, security: { privileged: true } })).toEqual([undefined, labels.mount]);
+    expect(labelsOf({ labels, security: { pid: 'node' } })).toEqual([undefined, labels.mount]);
+    const typed = { pid: 'node', selinux: { user: '', role: '', type: 'spc_t', level: '' } } as const;
+    expect(labelsOf({ labels, security: typed })).toEqual([labels.process, labels.mount]);
   });
 });
 

@@ -5,6 +5,8 @@ import type { ProcessIdentity } from '../../base/sys/process.js';
 import { ociMappings } from '../../base/id-mapping.js';
 import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
 import type { OciRuntime } from '../../oci/runtime.js';
+import type { SelinuxLabels } from '../../oci/selinux/label.js';
+import { isUnconfined } from '../../oci/selinux/selinux.js';
 import { ociAnnotations } from '../../oci/spec/annotations.js';
 import { planDevices } from '../../oci/spec/devices.js';
 import { containerMounts, rootfsPropagation, type ContainerMount, type SandboxFiles } from '../../oci/spec/mounts.js';
@@ -29,6 +31,8 @@ export interface SpecInput {
   readonly image: ContainerImage;
   readonly user: OciUser;
   readonly confinement: Confinement;
+  /** Absent where none are set. */
+  readonly labels?: SelinuxLabels | undefined;
   /** Its own mounts, all with paths of the host. */
   readonly mounts: readonly ContainerMount[];
   readonly rootfs: string;
@@ -62,6 +66,7 @@ export function containerSpec(input: SpecInput): OciSpec {
       readonlyPaths: privileged ? [] : (security.readonlyPaths ?? READONLY_PATHS),
       rootfsPropagation: rootfsPropagation(input.mounts),
       ...(seccomp === undefined ? {} : { seccomp }),
+      ...(input.labels === undefined ? {} : { mountLabel: input.labels.mount }),
     },
   };
 }
@@ -87,10 +92,17 @@ function containerProcess(input: SpecInput): OciProcess {
     cwd: config.workingDir || posix.join('/', image.config.workingDir),
     capabilities: confinement.capabilities,
     ...(confinement.apparmor === undefined ? {} : { apparmorProfile: confinement.apparmor }),
+    ...processLabel(input),
     noNewPrivileges: config.security.noNewPrivileges,
     oomScoreAdj: allowedOomScoreAdj(config.resources.oomScoreAdj),
     rlimits: inheritedRlimits(),
   };
+}
+
+function processLabel({ labels, record, sandbox }: SpecInput): Pick<OciProcess, 'selinuxLabel'> {
+  const { privileged, selinux: options, pid } = record.config.security;
+  const unconfined = isUnconfined({ pid, ipc: sandbox.config.namespaces.ipc }, { privileged, options });
+  return labels === undefined || unconfined ? {} : { selinuxLabel: labels.process };
 }
 
 /** CRI: `command` replaces the image's entrypoint and its arguments, `args` only the arguments. */

@@ -13,6 +13,7 @@ import { AppArmor } from '../../oci/apparmor.js';
 import { OwnCgroup } from '../../oci/cgroup.js';
 import { Monitor } from '../../oci/monitor.js';
 import { SeccompProfiles } from '../../oci/seccomp-profiles.js';
+import { Selinux } from '../../oci/selinux/selinux.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { CONMON, makeRootfs } from '../../oci/testing.js';
 import { removeSandbox } from '../../sandbox/remove.js';
@@ -69,6 +70,7 @@ export interface ContainerWorldOptions extends WorldOptions {
 async function ownConfiners(): Promise<Confiners> {
   return {
     seccomp: await SeccompProfiles.open({ file: '', unset: 'unconfined' }),
+    selinux: await Selinux.open(silentLogger(), 'off'),
     apparmor: await AppArmor.open(silentLogger()),
   };
 }

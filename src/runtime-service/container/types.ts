@@ -4,6 +4,7 @@ import type { ContainerDevice } from '../../oci/spec/devices.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerResources } from '../../oci/spec/resources.js';
 import type { OciUser } from '../../oci/spec/types.js';
+import type { SelinuxOptions } from '../../oci/selinux/label.js';
 import type { SecurityProfile } from '../../oci/security-profile.js';
 
 /** What a container was asked to be, checked. */
@@ -56,6 +57,7 @@ export interface SecurityConfig {
   readonly readonlyPaths?: readonly string[];
   readonly seccomp?: SecurityProfile;
   readonly apparmor?: SecurityProfile;
+  readonly selinux?: SelinuxOptions;
 }
 
 /** Fixed for the container's life; synced to disk before anything is acquired for it. */

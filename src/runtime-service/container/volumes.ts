@@ -5,6 +5,7 @@ import { errnoOf, failedPrecondition } from '../../base/errors.js';
 import { toHostId, type UserNamespace } from '../../base/id-mapping.js';
 import { runOk } from '../../base/spawn.js';
 import { findInRoot, unmount } from '../../base/sys/sys.js';
+import { relabel } from '../../oci/selinux/relabel.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerContext, ContainerImage } from './context.js';
 import type { ContainerPaths } from './paths.js';
@@ -15,6 +16,8 @@ interface VolumeParts {
   readonly image: ContainerImage;
   readonly paths: ContainerPaths;
   readonly userns: UserNamespace | undefined;
+  /** The container's SELinux label of files, where it has one. */
+  readonly label: string | undefined;
 }
 
 /**
@@ -29,6 +32,7 @@ export async function prepareVolumes(context: ContainerContext, parts: VolumePar
   for (const [index, path] of declared.entries()) {
     const hostPath = join(context.store.dirOf(parts.record.id), 'volumes', String(index));
     await copyOut(path, { hostPath, parts, timeoutMs: context.runtimes.get(parts.record.handler).options.timeoutMs });
+    if (parts.label !== undefined) await relabel(hostPath, parts.label);
     made.push({ containerPath: path, hostPath, readonly: false, propagation: 'private' });
   }
   return [...own, ...made];
@@ -36,7 +40,7 @@ export async function prepareVolumes(context: ContainerContext, parts: VolumePar
 
 /** Idmapped layers show the pod's ids already, so such a mount has no mappings of its own. */
 async function mountImages(context: ContainerContext, parts: VolumeParts): Promise<ContainerMount[]> {
-  const { record, paths, userns } = parts;
+  const { record, paths, userns, label } = parts;
   const images = [...(record.volumeImages ?? [])];
   const mounts: ContainerMount[] = [];
   for (const mount of record.config.mounts) {
@@ -47,7 +51,7 @@ async function mountImages(context: ContainerContext, parts: VolumeParts): Promi
     }
     const target = join(paths.volumes, String(mounts.length));
     const { subPath } = mount.image;
-    await context.images.mountVolume({ imageId: found.imageId, owner: record.id, target, subPath, userns });
+    await context.images.mountVolume({ imageId: found.imageId, owner: record.id, target, subPath, userns, label });
     const { containerPath, propagation } = mount;
     mounts.push({ containerPath, hostPath: target, readonly: true, propagation });
   }

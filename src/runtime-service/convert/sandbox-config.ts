@@ -9,7 +9,7 @@ import type {
   SandboxNamespaces,
 } from '../../sandbox/types.js';
 import { toResources } from './resources.js';
-import { toSeccompProfile } from './security.js';
+import { toSeccompProfile, toSelinux } from './security.js';
 import { toUserns } from './user-namespace.js';
 import { absolutePath, fromEnum, required } from './values.js';
 
@@ -22,6 +22,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
   const { dnsConfig, linux } = given;
   const security = linux?.securityContext;
   const seccomp = toSeccompProfile(security ?? {}, 'config.linux.security_context');
+  const selinux = toSelinux(security?.selinuxOptions, 'config.linux.security_context');
   const namespaces = toNamespaces(security?.namespaceOptions);
   const userns = toOwnUserns(security?.namespaceOptions, namespaces);
   return {
@@ -38,6 +39,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
     sysctls: linux?.sysctls ?? {},
     privileged: security?.privileged ?? false,
     ...(seccomp === undefined ? {} : { seccomp }),
+    ...(selinux === undefined ? {} : { selinux }),
     ...(userns === undefined ? {} : { userns }),
     ...toPodResources(linux ?? {}, 'config.linux'),
   };

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
-
 import { runtime } from '../../../api/cri/generated/api.cjs';
-import { invalidArgument, unimplemented } from '../../base/errors.js';
+import { invalidArgument } from '../../base/errors.js';
 import type { SecurityProfile } from '../../oci/security-profile.js';
+import { badOption, type SelinuxOptions } from '../../oci/selinux/label.js';
 import type { SecurityConfig } from '../container/types.js';
 import { toSecurityProfile } from './security-profile.js';
 import { absolutePath, fromEnum, toNumber } from './values.js';
@@ -23,7 +22,7 @@ const POLICY = { [SupplementalGroupsPolicy.Merge]: 'merge', [SupplementalGroupsP
 export function toSecurity(context: Context | null | undefined): SecurityConfig {
   const given = context ?? {};
   const { runAsUser, runAsGroup, runAsUsername, namespaceOptions } = given;
-  refuseSelinux(given.selinuxOptions);
+  const selinux = toSelinux(given.selinuxOptions, FIELD);
   if (runAsUser && runAsUsername) throw invalidArgument(`${FIELD}: run_as_user and run_as_username are both set`);
   return {
     privileged: given.privileged ?? false,
@@ -41,6 +40,7 @@ export function toSecurity(context: Context | null | undefined): SecurityConfig 
     noNewPrivileges: given.noNewPrivs ?? false,
     ...toProcPaths(context),
     ...toProfiles(given),
+    ...(selinux === undefined ? {} : { selinux }),
   };
 }
 
@@ -84,8 +84,16 @@ function toId(value: Parameters<typeof toNumber>[0], name: string): number {
   return id;
 }
 
-/** Without SELinux in the kernel the options say nothing, as with the peers; with it, no label of ours is set yet. */
-function refuseSelinux(options: runtime.v1.ISELinuxOption | null | undefined): void {
-  if (options && existsSync('/sys/fs/selinux/enforce'))
-    throw unimplemented(`${FIELD}.selinux_options is not served yet`);
+/** What is empty says nothing. @throws invalid-argument naming the field, below `where`, that can be part of no label. */
+export function toSelinux(
+  options: runtime.v1.ISELinuxOption | null | undefined,
+  where: string,
+): SelinuxOptions | undefined {
+  const given = {
+    ...{ user: options?.user ?? '', role: options?.role ?? '' },
+    ...{ type: options?.type ?? '', level: options?.level ?? '' },
+  };
+  const bad = badOption(given);
+  if (bad !== undefined) throw invalidArgument(`${where}.selinux_options.${bad} is in no label: "${given[bad]}"`);
+  return Object.values(given).some((value) => value !== '') ? given : undefined;
 }
