@@ -1,4 +1,5 @@
-import { invalidArgument } from '../../base/errors.js';
+import { failedPrecondition, invalidArgument } from '../../base/errors.js';
+import type { CgroupAbilities } from '../cgroup-abilities.js';
 import type { OciDeviceRule, OciResources } from './types.js';
 
 /** Limits of a container, as CRI's LinuxContainerResources has them; zero and empty mean "not set". */
@@ -44,12 +45,36 @@ export function checkResources(resources: ContainerResources, where: string): vo
   if (resources.memoryLimit < 0) wrong('memory_limit_in_bytes', 'is negative');
   if (resources.memorySwapLimit < -1) wrong('memory_swap_limit_in_bytes', 'is negative');
   if (Math.abs(resources.oomScoreAdj) > 1000) wrong('oom_score_adj', 'is not between -1000 and 1000');
+  const file = Object.keys(resources.unified).find((name) => !/^[a-z]\w*(\.\w+)+$/i.test(name));
+  if (file !== undefined) wrong('unified', `has no file's name: "${file}"`);
+  const size = resources.hugepageLimits.find(({ pageSize, limit }) => !/^\d+[KMG]B$/.test(pageSize) || limit < 0);
+  if (size !== undefined) wrong('hugepage_limits', `has no limit of a page size: "${size.pageSize}", ${size.limit}`);
   for (const [name, list] of [
     ['cpuset_cpus', resources.cpusetCpus],
     ['cpuset_mems', resources.cpusetMems],
   ] as const) {
     if (!/^[\d,-]*$/.test(list)) wrong(name, `is no list of numbers: "${list}"`);
   }
+}
+
+/**
+ * The limits as this node's cgroups can have them. A memory limit without one of swap allows no swap, as with the peers;
+ * where the kernel does not count swap, nothing can be said of it. kubelet names every size of huge pages, with a limit of
+ * zero, on nodes without a controller for them, too.
+ * @throws failed-precondition naming the field, below `where`, for a limit that would not hold.
+ */
+export function fitResources(resources: ContainerResources, host: CgroupAbilities, where: string): ContainerResources {
+  const { memoryLimit, memorySwapLimit, hugepageLimits, unified } = resources;
+  const wanted = hugepageLimits.find(({ limit }) => limit > 0);
+  if (wanted !== undefined && !host.hugetlb)
+    throw failedPrecondition(`${where}.hugepage_limits of ${wanted.pageSize}: this node has no hugetlb controller`);
+  if (host.version === 1 && Object.keys(unified).length > 0)
+    throw failedPrecondition(`${where}.unified is of cgroup v2, and this node has v1`);
+  return {
+    ...resources,
+    memorySwapLimit: host.swap ? memorySwapLimit || memoryLimit : 0,
+    hugepageLimits: host.hugetlb ? hugepageLimits : [],
+  };
 }
 
 /** The limits as the runtime has them; what is not set is left out, so that the kernel's default stays. */

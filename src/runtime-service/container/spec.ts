@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { invalidArgument } from '../../base/errors.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { ociMappings } from '../../base/id-mapping.js';
+import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
 import { cgroupsPath, isCgroupV2 } from '../../oci/cgroup.js';
 import type { OciRuntime } from '../../oci/runtime.js';
 import type { SelinuxLabels } from '../../oci/selinux/label.js';
@@ -13,8 +14,8 @@ import { containerMounts, rootfsPropagation, type ContainerMount, type SandboxFi
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../../oci/spec/paths.js';
 import { inheritedRlimits } from '../../oci/spec/rlimits.js';
-import { ociResources } from '../../oci/spec/resources.js';
-import type { OciNamespace, OciProcess, OciSpec, OciUser } from '../../oci/spec/types.js';
+import { fitResources, ociResources } from '../../oci/spec/resources.js';
+import type { OciNamespace, OciProcess, OciResources, OciSpec, OciUser } from '../../oci/spec/types.js';
 import { podFacts } from '../../sandbox/annotations.js';
 import { hostnameOf } from '../../sandbox/files.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
@@ -47,6 +48,7 @@ export function containerSpec(input: SpecInput): OciSpec {
   const { seccomp } = input.confinement;
   const { privileged } = security;
   const devices = planDevices(config.devices, privileged);
+  const resources = fitResources(config.resources, cgroupAbilities(), 'config.linux.resources');
   return {
     ociVersion: '1.0.2',
     process: containerProcess(input),
@@ -61,7 +63,7 @@ export function containerSpec(input: SpecInput): OciSpec {
       ...ociMappings(input.sandbox.config.userns),
       cgroupsPath: cgroupsPath(input.runtime.options.cgroupDriver, input.sandbox.cgroupParent, input.record.id),
       devices: devices.devices,
-      resources: ociResources(config.resources, devices.rules),
+      resources: { ...ociResources(resources, devices.rules), ...pidsOf(input) },
       maskedPaths: privileged ? [] : (security.maskedPaths ?? MASKED_PATHS),
       readonlyPaths: privileged ? [] : (security.readonlyPaths ?? READONLY_PATHS),
       rootfsPropagation: rootfsPropagation(input.mounts),
@@ -97,6 +99,14 @@ function containerProcess(input: SpecInput): OciProcess {
     oomScoreAdj: allowedOomScoreAdj(config.resources.oomScoreAdj),
     rlimits: inheritedRlimits(),
   };
+}
+
+/**
+ * systemd gives a scope a limit of its own (DefaultTasksMax, 15 % of what the node can have), which nobody has asked for:
+ * kubelet limits pods. The kernel's PID_MAX_LIMIT is none.
+ */
+function pidsOf({ runtime }: SpecInput): Pick<OciResources, 'pids'> {
+  return runtime.options.cgroupDriver === 'systemd' ? { pids: { limit: 4_194_304 } } : {};
 }
 
 function processLabel({ labels, record, sandbox }: SpecInput): Pick<OciProcess, 'selinuxLabel'> {

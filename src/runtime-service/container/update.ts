@@ -1,5 +1,7 @@
-import { failedPrecondition } from '../../base/errors.js';
-import { ociResources, type ContainerResources } from '../../oci/spec/resources.js';
+import { failedPrecondition, unimplemented } from '../../base/errors.js';
+import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
+import { setOomScoreAdj } from '../../oci/spec/oom-score.js';
+import { fitResources, ociResources, type ContainerResources } from '../../oci/spec/resources.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
 import { resourcesOf } from './resources.js';
@@ -22,14 +24,30 @@ export async function updateContainer(
     if (status.state !== 'created' && status.state !== 'running') {
       throw failedPrecondition(`container "${id}" is ${status.state}: its resources cannot be changed`);
     }
-    const resources = merge(resourcesOf(container), change);
+    const before = resourcesOf(container);
+    checkHugepages(before, change);
+    const resources = merge(before, change);
+    const fitting = fitResources(resources, cgroupAbilities(), 'linux');
     const { bundle } = containerPaths(context.stateDir, id);
-    await context.runtimes.get(record.handler).update(id, bundle, ociResources(resources, []));
+    await context.runtimes.get(record.handler).update(id, bundle, ociResources(fitting, []));
+    // The runtime's update knows nothing of it.
+    if (resources.oomScoreAdj !== before.oomScoreAdj)
+      await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);
     await context.store.update(id, (now) => {
       const lives = now.state === 'created' || now.state === 'running';
       return lives ? moveContainer(now, { ...now, resources }) : now;
     });
   });
+}
+
+/** Runtimes take them at creation alone: runc says nothing and changes nothing. */
+function checkHugepages(before: ContainerResources, { hugepageLimits }: ContainerResources): void {
+  const other = hugepageLimits.find(({ pageSize, limit }) => {
+    const current = before.hugepageLimits.find((one) => one.pageSize === pageSize)?.limit ?? 0;
+    return current !== limit;
+  });
+  if (other !== undefined)
+    throw unimplemented(`linux.hugepage_limits of ${other.pageSize} cannot be changed after creation`);
 }
 
 /** CRI: zero and empty mean "not set", so nothing can be set back to them. */
