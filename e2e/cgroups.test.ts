@@ -224,7 +224,7 @@ describe('cgroups', () => {
 
   const byPath = SYSTEMD ? it.skip : it;
   byPath('lie in the pod’s, whose limits hold (skipped with systemd, whose slices get theirs over D-Bus)', async () => {
-    const { pids: [mount = ''] = [] } = { pids: hierarchies().filter((dir) => V2 || dir.endsWith('/pids')) };
+    const mount = hierarchies().find((dir) => V2 || dir.endsWith('/pids')) ?? '';
     const parent = join(house.scratch.pods, 'limited');
     const dir = join(mount, parent);
     await mkdir(dir, { recursive: true });

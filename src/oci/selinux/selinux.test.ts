@@ -106,13 +106,13 @@ describe('a node without SELinux', () => {
 
 describe('processes', () => {
   it.each([
-    ['container', 'pod', false, undefined, false],
-    ['node', 'pod', false, undefined, true],
-    ['container', 'node', false, undefined, true],
-    ['node', 'node', false, OPTIONS, false],
-    ['container', 'pod', true, OPTIONS, true],
-  ])('with pid %p, ipc %p, privileged %p and %p are unconfined: %p', (pid, ipc, privileged, options, expected) => {
-    expect(isUnconfined({ pid, ipc }, { privileged, options })).toBe(expected);
+    [{ pid: 'container', ipc: 'pod' }, { privileged: false }, false],
+    [{ pid: 'node', ipc: 'pod' }, { privileged: false }, true],
+    [{ pid: 'container', ipc: 'node' }, { privileged: false }, true],
+    [{ pid: 'node', ipc: 'node' }, { privileged: false, options: OPTIONS }, false],
+    [{ pid: 'container', ipc: 'pod' }, { privileged: true, options: OPTIONS }, true],
+  ])('of %j, with %j, are unconfined: %p', (pod, wish, expected) => {
+    expect(isUnconfined(pod, { options: undefined, ...wish })).toBe(expected);
   });
 });
 
