@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
@@ -66,9 +66,9 @@ describe('a monitored container', () => {
     await watchExit(monitor).ended;
 
     expect(isAlive(init)).toBe(false);
-    expect(await readExit(container)).toEqual({ exitCode: 7, oomKilled: false });
+    expect(await readExit(container)).toMatchObject({ exitCode: 7, oomKilled: false });
     const afterReboot = { ...container, bundle: scratch.path('nothing') };
-    expect(await readExit(afterReboot)).toEqual({ exitCode: 7, oomKilled: false });
+    expect(await readExit(afterReboot)).toMatchObject({ exitCode: 7, oomKilled: false });
     const lines = (await readFile(container.logPath, 'utf8')).trim().split('\n');
     expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) /, '')).sort()).toEqual([
       'stderr F err',
@@ -92,7 +92,7 @@ describe('a monitored container', () => {
     const { init, monitor } = await create();
     await endProcess(init);
     await watchExit(monitor).ended;
-    expect(await readExit(container)).toEqual({ exitCode: 137, oomKilled: false });
+    expect(await readExit(container)).toMatchObject({ exitCode: 137, oomKilled: false });
   });
 
   it('needs no log, and can have a terminal', async () => {
@@ -181,7 +181,7 @@ describe('readExit', () => {
     ['p/one', '3', 3],
   ])('reads %s with %j', async (name, text, exitCode) => {
     await write(name, text);
-    expect(await readExit(files())).toEqual({ exitCode, oomKilled: false });
+    expect(await readExit(files())).toMatchObject({ exitCode, oomKilled: false });
   });
 
   it.each(['', 'x', '1 2', '1.5'])('takes %j for no exit', async (text) => {
@@ -189,9 +189,15 @@ describe('readExit', () => {
     expect(await readExit(files())).toBeUndefined();
   });
 
+  it('tells when it was written, not when it is read', async () => {
+    await write('b/exit', '0');
+    await utimes(scratch.path('b/exit'), 1_000.5, 1_000.5);
+    expect(await readExit(files())).toMatchObject({ at: '1000500000000' });
+  });
+
   it('knows of running out of memory', async () => {
     await write('b/exit', '137');
     await write('b/oom', '');
-    expect(await readExit(files())).toEqual({ exitCode: 137, oomKilled: true });
+    expect(await readExit(files())).toMatchObject({ exitCode: 137, oomKilled: true });
   });
 });

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
@@ -180,6 +180,8 @@ function parseAnswer(line: string): number {
 export interface MonitoredExit {
   readonly exitCode: number;
   readonly oomKilled: boolean;
+  /** Nanoseconds since 1970: when conmon wrote it, though nobody looked then. */
+  readonly at: string;
 }
 
 /** How a container ended, as conmon wrote it; undefined while it has not. */
@@ -189,7 +191,12 @@ export async function readExit(files: {
   readonly id: string;
 }): Promise<MonitoredExit | undefined> {
   const { bundle, persistDir, id } = files;
-  const text = (await readIfExists(join(bundle, 'exit'))) ?? (await readIfExists(join(persistDir, id)));
-  if (text === undefined || !/^-?\d+$/.test(text.trim())) return undefined;
-  return { exitCode: Number(text.trim()), oomKilled: existsSync(join(bundle, 'oom')) };
+  for (const file of [join(bundle, 'exit'), join(persistDir, id)]) {
+    const text = await readIfExists(file);
+    if (text === undefined) continue;
+    if (!/^-?\d+$/.test(text.trim())) return undefined;
+    const { mtimeNs } = await stat(file, { bigint: true });
+    return { exitCode: Number(text.trim()), oomKilled: existsSync(join(bundle, 'oom')), at: String(mtimeNs) };
+  }
+  return undefined;
 }

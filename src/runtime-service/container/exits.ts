@@ -111,13 +111,15 @@ export class ExitWatcher {
     const { bundle } = containerPaths(stateDir, record.id);
     const exit = await readExit({ bundle, persistDir: store.dirOf(record.id), id: record.id });
     const oomKilled = !this.#killed.has(record.id) && (await isOomKill(exit, processes));
-    const finishedAt = nowNs();
+    const finishedAt = exit?.at ?? nowNs();
     const end = (now: ContainerStatus): ContainerStatus => {
       if (now.state !== 'created' && now.state !== 'running') return now;
       const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
       const resources = now.resources === undefined ? {} : { resources: now.resources };
       const user = now.user === undefined ? {} : { user: now.user };
-      const how = exitedStatus(exit && { ...exit, oomKilled }, finishedAt);
+      // A file's time comes from a coarser clock than ours.
+      const notBefore = now.state === 'running' ? now.startedAt : record.createdAt;
+      const how = exitedStatus(exit && { ...exit, oomKilled }, later(finishedAt, notBefore));
       return moveContainer(now, { ...how, ...startedAt, ...resources, ...user });
     };
     const { status } = await store.update(record.id, end, { evenIfFull: true });
@@ -145,6 +147,11 @@ async function isOomKill(exit: MonitoredExit | undefined, processes: ContainerPr
 }
 
 const KILLED = 128 + 9;
+
+/** Of two times in nanoseconds. */
+function later(a: string, b: string): string {
+  return BigInt(a) > BigInt(b) ? a : b;
+}
 
 /** What CRI users know as "nobody can tell". */
 const UNKNOWN_EXIT = 255;
