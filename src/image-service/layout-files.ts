@@ -3,13 +3,14 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { dataLoss, errnoOf } from '../base/errors.js';
+import { checkBigDocument } from './registry/big-document.js';
 import { readLimited } from './registry/body.js';
 import { digestOf } from './registry/digest.js';
 import type { Descriptor } from './registry/manifest.js';
 
 /** An archive's layout is hostile until verified: no link is followed, no fifo waited for. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const MAX_DOCUMENT = 8 << 20;
+const MAX_DOCUMENT = 4 << 20;
 const CHUNK = 256 * 1024;
 
 /** A file's content in chunks. @throws data-loss if it is no regular file */
@@ -34,7 +35,7 @@ async function* chunksOf(file: FileHandle, path: string): AsyncGenerator<Uint8Ar
 /** A short file's text, or undefined if it does not exist. */
 export async function readDocument(path: string): Promise<string | undefined> {
   try {
-    return (await readLimited(fileChunks(path), MAX_DOCUMENT, path)).toString('utf8');
+    return await checked(await readLimited(fileChunks(path), MAX_DOCUMENT, path), path);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
@@ -57,7 +58,13 @@ export async function readBlobText(directory: string, descriptor: Descriptor): P
   const bytes = await readLimited(readBlob(directory, descriptor), limit, `blob ${digest}`);
   const found = digestOf(bytes, digest);
   if (found !== digest) throw dataLoss(`blob ${digest} has the digest ${found}`);
-  return bytes.toString('utf8');
+  return checked(bytes, `blob ${digest}`);
+}
+
+async function checked(bytes: Buffer, what: string): Promise<string> {
+  const text = bytes.toString('utf8');
+  await checkBigDocument(text, what);
+  return text;
 }
 
 /** A digest was checked to be an algorithm and hexadecimal digits, so it stays in the layout. */

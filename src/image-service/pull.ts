@@ -7,6 +7,7 @@ import { installArtifact } from './install-artifact.js';
 import { installImage } from './install-image.js';
 import type { LayerStore, Unpacked } from './layers/layer-store.js';
 import type { Progress } from './progress.js';
+import { checkBigDocument } from './registry/big-document.js';
 import { readLimited } from './registry/body.js';
 import { credentialChain } from './registry/credential-chain.js';
 import type { CredentialSources } from './registry/credentials-for.js';
@@ -62,8 +63,8 @@ interface Pull extends PullContext {
   readonly name: string;
 }
 
-/** An image's configuration may hold long histories; nothing honest comes near this. */
-const MAX_CONFIG = 8 << 20;
+/** An image's configuration may hold long histories; nothing honest comes near this, and more takes long to hash. */
+const MAX_CONFIG = 4 << 20;
 /** How deep indexes may lie in each other. */
 const MAX_NESTING = 4;
 
@@ -228,7 +229,9 @@ async function fetchConfig(pull: Pull, config: Descriptor, signal: AbortSignal):
     const bytes = await readLimited(source, config.size, what);
     const digest = digestOf(bytes, config.digest);
     if (digest !== config.digest) throw dataLoss(`${what} has the digest ${digest}`);
-    return bytes.toString('utf8');
+    const text = bytes.toString('utf8');
+    await checkBigDocument(text, what);
+    return text;
   };
   return fetchBlob(config, { ...pull, sessions: pullable(pull), use, signal });
 }

@@ -6,6 +6,7 @@ import {
   unauthenticated,
   unavailable,
 } from '../../base/errors.js';
+import { checkBigDocument } from './big-document.js';
 import { named, readLimited } from './body.js';
 import { parseChallenges } from './challenge.js';
 import { credentialsFor, type CredentialSources } from './credentials-for.js';
@@ -71,7 +72,9 @@ export class RegistrySession {
       isDigest(reference) ? reference : answer.headers['docker-content-digest'],
       what,
     );
-    return { text: bytes.toString('utf8'), mediaType: mediaType === 'application/json' ? '' : mediaType, digest };
+    const text = bytes.toString('utf8');
+    await checkBigDocument(text, what);
+    return { text, mediaType: mediaType === 'application/json' ? '' : mediaType, digest };
   }
 
   /**
