@@ -1,23 +1,21 @@
-import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { text } from 'node:stream/consumers';
 
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { WebSocket } from 'ws';
 
-import { internal } from '../src/base/errors.js';
+import { sleep } from '../src/base/abort.js';
 import { endOf, start } from '../src/base/spawn.js';
 import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
-import { TOOLS } from './harness/crictl.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
+import { patience, SETTINGS } from './harness/settings.js';
+import { ask, Caller, forwardedPorts, present, processesOf, StreamingCrictl } from './harness/streams.js';
 import { waitFor } from './harness/wait.js';
 
 const MIB = 1024 * 1024;
@@ -26,11 +24,13 @@ const LINES = ['sh', '-c', 'while read line; do echo "<$line>"; done; echo end']
 
 describe('crictl and streams', () => {
   let house: House;
+  let crictl: StreamingCrictl;
   let pod: PodFile;
   let podId: string;
   let id: string;
   beforeAll(async () => {
     house = await openHouse();
+    crictl = new StreamingCrictl(house);
     await house.crictl.ok('pull', BUSYBOX);
     pod = await writePod(house);
     podId = await runPod(house, pod);
@@ -38,44 +38,20 @@ describe('crictl and streams', () => {
   });
   afterAll(() => house.close());
 
-  const args = (...rest: string[]): string[] => ['--config', join(house.scratch.dir, 'crictl.yaml'), ...rest];
+  const processes = (pattern: RegExp): Promise<string[]> => processesOf(house, id, pattern);
 
-  function startCrictl(...rest: string[]): ChildProcess {
-    return start(join(TOOLS, 'crictl'), args(...rest), { stdio: ['pipe', 'pipe', 'pipe'] });
-  }
-
-  /** crictl with all of its input, to its end. */
-  async function crictl(input: string, ...rest: string[]) {
-    const child = startCrictl(...rest);
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(input);
-    const outputs = Promise.all([child.stdout, child.stderr].map((stream) => text(stream ?? Readable.from([]))));
-    const code = await endOf(child, 'crictl', 'close');
-    const [stdout, stderr] = await outputs;
-    return { code, stdout, stderr };
-  }
-
-  /** Processes of the container whose arguments match. */
-  async function processes(pattern: RegExp, of = id): Promise<string[]> {
-    const { stdout } = await callCri(house, 'ExecSync', { containerId: of, cmd: ['ps', '-o', 'args'] });
-    return Buffer.from(stdout ?? '')
-      .toString()
-      .split('\n')
-      .filter((line) => pattern.test(line));
-  }
-
-  /** A container that reads lines, and a client attached to it. */
-  async function attached(transport: string, fields: object) {
-    const container = await writeContainer(house, { command: LINES, stdin: true, ...fields });
+  /** A container that runs this, or answers lines, and a client attached to it. */
+  async function attached(
+    transport: string,
+    { command = LINES, ...fields }: { command?: string[]; stdin_once?: boolean },
+  ) {
+    const container = await writeContainer(house, { command, stdin: true, ...fields });
     const own = await runContainer(house, podId, { pod, container });
-    const client = startCrictl('attach', '-i', '-r', transport, own);
-    const output = { text: '' };
-    client.stdout?.on('data', (chunk: Buffer) => (output.text += chunk.toString()));
-    return { own, client, output };
+    return { own, client: crictl.attach('-r', transport, own) };
   }
 
   describe.each(['spdy', 'websocket'])('over %s', (transport) => {
-    const exec = (input: string, ...rest: string[]) => crictl(input, 'exec', '-r', transport, ...rest);
+    const exec = (input: string, ...rest: string[]) => crictl.run(input, 'exec', '-r', transport, ...rest);
 
     it('exec: tells stdout and stderr apart', async () => {
       const result = await exec('', id, 'sh', '-c', 'echo out; echo err >&2');
@@ -106,7 +82,7 @@ describe('crictl and streams', () => {
 
     it('exec: carries 200 MB both ways, and keeps its memory', async () => {
       const before = await residentBytes();
-      const client = startCrictl('exec', '-i', '-r', transport, id, 'cat');
+      const client = crictl.start('exec', '-i', '-r', transport, id, 'cat');
       const [sent, received] = [createHash('sha256'), createHash('sha256')];
       const chunks = (function* () {
         for (let left = LARGE; left > 0; left -= MIB) {
@@ -130,7 +106,7 @@ describe('crictl and streams', () => {
       const wait = (size: string): string =>
         `until [ "$(stty size)" = "${size}" ]; do usleep 50000; done; echo is ${size}`;
       const script = `[ -t 0 ] && [ -t 2 ] && echo terminal; ${wait('33 77')}; ${wait('40 100')}; exit 7`;
-      const command = [join(TOOLS, 'crictl'), ...args('exec', '-it', '-r', transport, id, 'sh', '-c', script)];
+      const command = crictl.line('exec', '-it', '-r', transport, id, 'sh', '-c', script);
       const inside = `stty rows 33 cols 77; ${command.map((word) => `'${word}'`).join(' ')}; echo "code $?"`;
       const client = start('script', ['-q', '-e', '-c', inside, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
       let seen = '';
@@ -145,7 +121,7 @@ describe('crictl and streams', () => {
     });
 
     it('exec: kills the command of a client that is killed', async () => {
-      const client = startCrictl('exec', '-i', '-r', transport, id, 'sh', '-c', 'echo up; sleep 4321 & sleep 4322');
+      const client = crictl.start('exec', '-i', '-r', transport, id, 'sh', '-c', 'echo up; sleep 4321 & sleep 4322');
       await once(present(client.stdout), 'data');
       expect(await processes(/^sleep 432/)).toHaveLength(2);
       client.kill('SIGKILL');
@@ -156,61 +132,124 @@ describe('crictl and streams', () => {
     });
 
     it('attach: joins input and output; the container ends with stdin, if that is once', async () => {
-      const { own, client, output } = await attached(transport, { stdin_once: true });
-      client.stdin?.write('hello\n');
-      await waitFor('answer', 10_000, () => Promise.resolve(output.text === '<hello>\n' ? true : undefined));
-      client.stdin?.end();
-      expect(await endOf(client, 'crictl', 'close')).toBe(0);
-      expect(output.text).toBe('<hello>\nend\n');
+      const { own, client } = await attached(transport, { stdin_once: true });
+      client.say('hello');
+      await client.hears('<hello>\n');
+      client.child.stdin?.end();
+      expect(await client.end()).toBe(0);
+      expect(client.heard).toBe('<hello>\nend\n');
       await house.crictl.ok('rm', '-f', own);
     });
 
-    it('attach: lets the container go on when the client is killed, and others come', async () => {
-      const { own, client, output } = await attached(transport, {});
-      client.stdin?.write('one\n');
-      await waitFor('answer', 10_000, () => Promise.resolve(output.text === '<one>\n' ? true : undefined));
-      client.kill('SIGKILL');
-      await endOf(client, 'crictl', 'close');
-      const next = startCrictl('attach', '-i', '-r', transport, own);
-      let seen = '';
-      next.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
-      next.stdin?.write('two\n');
-      await waitFor('answer', 10_000, () => Promise.resolve(seen === '<two>\n' ? true : undefined));
-      next.kill('SIGKILL');
-      await endOf(next, 'crictl', 'close');
+    it('attach: serves several at once, and lets the container go on when one is killed and others come', async () => {
+      const { own, client } = await attached(transport, {});
+      client.say('one');
+      await client.hears('<one>\n');
+      const second = crictl.attach('-r', transport, own);
+      second.say('two');
+      await second.hears('<two>\n');
+      await client.hears('<one>\n<two>\n');
+      client.say('three');
+      await second.hears('<two>\n<three>\n');
+      await client.kill();
+      second.say('four');
+      await second.hears('<two>\n<three>\n<four>\n');
+      await second.kill();
+      const next = crictl.attach('-r', transport, own);
+      next.say('five');
+      await next.hears('<five>\n');
+      await next.kill();
       expect((await inspect(house, own)).status.state).toBe('CONTAINER_RUNNING');
       await house.crictl.ok('rm', '-f', own);
     });
 
+    it('attach: lets go of a client that takes nothing, and the container does not wait', async () => {
+      const script = 'read line; echo "<$line>"; sleep 1; head -c 40000000 /dev/zero | tr "\\0" x; echo; exit 5';
+      const { own, client } = await attached(transport, { command: ['sh', '-c', script] });
+      client.say('hello');
+      await client.hears('<hello>\n');
+      client.child.kill('SIGSTOP');
+      await waitFor('the end of the container', 20_000, async () => {
+        const { status } = await inspect(house, own);
+        return status.state === 'CONTAINER_EXITED' && status.exitCode === 5 ? true : undefined;
+      });
+      const said = new RegExp(`container \\\\"${own}\\\\" (is \\d+ bytes of output behind|took no output)`);
+      await waitFor('the word on it', 20_000, async () => (said.test(await house.daemon.log()) ? true : undefined));
+      client.child.kill('SIGCONT');
+      await client.end();
+      expect(client.heard.length).toBeLessThan(40_000_000);
+      await house.crictl.ok('rm', '-f', own);
+    });
+
     it.each([false, true])('port-forward: several ports, half-closed; on the host’s network: %s', async (onHost) => {
-      const [first, second] = onHost ? ['18472', '18473'] : ['80', '81'];
+      const base = onHost ? 18_472 : 80;
+      const [echo, hash, six, bye] = [base, base + 1, base + 2, base + 3];
       const linux = onHost ? { security_context: { namespace_options: { network: 2 } } } : {};
       const own = await writePod(house, { linux });
       const ownId = await runPod(house, own);
-      const script = `nc -ll -p ${first} -e cat & nc -ll -p ${second} -e sha256sum & wait`;
-      const container = await writeContainer(house, { command: ['sh', '-c', script], linux });
-      await runContainer(house, ownId, { pod: own, container });
-      const client = startCrictl('port-forward', '-r', transport, ownId, `:${first}`, `:${second}`, ':9');
-      const ports = await forwardedPorts(client, 3);
+      const servers = [
+        `nc -ll -p ${echo} -e cat`,
+        `nc -ll -p ${hash} -e sha256sum`,
+        `mkdir /www && echo six > /www/index.html && httpd -f -p [::1]:${six} -h /www`,
+        `nc -ll -p ${bye} -e echo bye`,
+      ];
+      const command = ['sh', '-c', `${servers.map((server) => `(${server}) &`).join(' ')} wait`];
+      await runContainer(house, ownId, { pod: own, container: await writeContainer(house, { command, linux }) });
+      const remote = [echo, hash, six, bye, 9].map((port) => `:${port}`);
+      const client = crictl.start('port-forward', '-r', transport, ownId, ...remote);
+      const ports = await forwardedPorts(client, remote.length);
       await waitFor('first answer', 10_000, async () => ((await ask(ports[0], 'up?')) === 'up?' ? true : undefined));
+      const lasting = new Caller(ports[0]);
+      lasting.say('still ');
+      await lasting.hears('still ');
       // Nobody listens there; the others do not mind.
-      expect(await ask(ports[2], 'x')).toBe('');
+      expect(await ask(ports[4], 'x')).toBe('');
+      await waitFor('the word on it', 10_000, async () =>
+        (await house.daemon.log()).includes(`cannot connect to port 9 of sandbox \\"${ownId}\\"`) ? true : undefined,
+      );
       const large = randomBytes(10 * MIB).toString('hex');
       const [echoed, hashed] = await Promise.all([ask(ports[0], large), ask(ports[1], large)]);
       expect(echoed === large).toBe(true);
       expect(hashed).toContain(createHash('sha256').update(large).digest('hex'));
+      // Listens on ::1 alone.
+      expect(await ask(ports[2], 'GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.\d 200.*six\n$/s);
+      // Ends first.
+      expect(await ask(ports[3], '')).toBe('bye\n');
+      expect(await lasting.end('here')).toBe('still here');
       client.kill('SIGKILL');
       await endOf(client, 'crictl', 'close');
       await house.crictl.ok('rmp', '-f', ownId);
     });
   });
 
+  it('a URL serves once', async () => {
+    const url = await execUrl();
+    expect(await upgrade(url)).toBe(101);
+    expect(await upgrade(url)).toBe(404);
+    expect(await upgrade(url.replace(/.$/, 'x'))).toBe(404);
+  });
+
+  (SETTINGS.full ? it : it.skip)(
+    'a URL serves for a minute (a test of a minute: GANTRY_E2E_FULL)',
+    async () => {
+      const url = await execUrl();
+      await sleep(61_000);
+      expect(await upgrade(url)).toBe(404);
+    },
+    patience(120_000),
+  );
+
+  async function execUrl(): Promise<string> {
+    const { url } = await callCri(house, 'Exec', { containerId: id, cmd: ['true'], stdout: true });
+    return (url ?? '').replace('http', 'ws');
+  }
+
   it.each([
     ['exec', '--', 'no-such-container', 'true'],
     ['attach', 'no-such-container'],
     ['port-forward', 'no-such-pod', '1:1'],
   ])('%s: says what is not there', async (...command) => {
-    const { code, stderr } = await crictl('', ...command);
+    const { code, stderr } = await crictl.run('', ...command);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/no-such-\w+/);
   });
@@ -251,31 +290,16 @@ describe('crictl and streams', () => {
   }
 });
 
-/** A stream that the child was started with. */
-function present<T>(stream: T | null): T {
-  if (stream === null) throw internal('the child has no such stream');
-  return stream;
-}
-
-/** The local ports of `crictl port-forward` on IPv4, in the order of its arguments. */
-async function forwardedPorts(client: ChildProcess, count: number): Promise<number[]> {
-  let said = '';
-  client.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  return waitFor('forwarded ports', 10_000, () => {
-    const ports = [...said.matchAll(/127\.0\.0\.1:(\d+) ->/g)].map(([, port]) => Number(port));
-    return Promise.resolve(ports.length === count ? ports : undefined);
-  });
-}
-
-/** Sends the text, ends, and returns what comes. */
-async function ask(port: number | undefined, question: string): Promise<string> {
-  const socket = connect({ port: port ?? 0, host: '127.0.0.1', allowHalfOpen: true });
+/** The status of the answer to a WebSocket's upgrade. */
+async function upgrade(url: string): Promise<number> {
+  const socket = new WebSocket(url, ['v5.channel.k8s.io']);
   socket.on('error', () => undefined);
-  socket.end(question);
-  let answer = '';
-  socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
-  await once(socket, 'close');
-  return answer;
+  const status = await new Promise<number>((resolve) => {
+    socket.on('open', () => resolve(101));
+    socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+  });
+  socket.terminate();
+  return status;
 }
 
 /** Changes the size of the terminal that a child of `pid` has as its own. */

@@ -1,5 +1,5 @@
+import { settlesWithin } from '../../base/abort.js';
 import type { Connection } from './command-client.js';
-import { settlesWithin } from './settles-within.js';
 
 /** How long a client that is let go may take for its last messages. */
 export const FAREWELL_MS = 1_000;

@@ -6,11 +6,25 @@ const LINGER_MS = 10_000;
 /**
  * Ends the connection without losing what is on its way: the kernel would answer unread input with a reset, and a reset discards what the
  * client has not read yet. So input is read and dropped until the client closes, too.
+ * @returns when all that was written has left, however slowly the client reads, or the connection is closed
  */
-export function lingeringClose(socket: Duplex): void {
-  socket.end(() => {
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once('close', () => clearTimeout(timer));
-  });
+export function lingeringClose(socket: Duplex): Promise<void> {
   socket.resume();
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.end(() => {
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      timer.unref();
+      socket.once('close', () => clearTimeout(timer));
+      resolve();
+    });
+  });
+}
+
+/** Settles when all that was written has left, or the connection is closed. */
+export function hasLeft(socket: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.write('', () => resolve());
+  });
 }

@@ -1,20 +1,27 @@
 import type { Writable } from 'node:stream';
 
-import { abortable } from '../../base/abort.js';
+import { abortable, settlesWithin } from '../../base/abort.js';
+import { describeError, hasCode, type GantryError } from '../../base/errors.js';
+import type { Logger } from '../../base/log.js';
 import type { CommandClient } from './command-client.js';
 import { formatStatus, type CommandStatus } from './command-status.js';
 import { endStream } from './end-stream.js';
 import { FAREWELL_MS } from './let-go.js';
 import { Sizes } from './resize.js';
 import type { Session } from './session.js';
-import { settlesWithin } from './settles-within.js';
 import type { AttachTarget, ExecTarget, StreamingBackend, StreamSession } from './types.js';
+
+interface Serving {
+  readonly backend: StreamingBackend;
+  readonly session: Session;
+  readonly logger: Logger;
+}
 
 /** Runs the command, or joins the container, until its end or the client's; tells the client how it ended. */
 export async function serveCommand(
   client: CommandClient,
   target: ExecTarget | AttachTarget,
-  { backend, session }: { readonly backend: StreamingBackend; readonly session: Session },
+  { backend, session, logger }: Serving,
 ): Promise<void> {
   const sizes = new Sizes(client.resize);
   const status = await run(target, backend, {
@@ -24,6 +31,11 @@ export async function serveCommand(
     onResize: (listener) => sizes.onResize(listener),
     signal: session.signal,
   });
+  if (status.ended === 'error' && !session.signal.aborted)
+    logger.info({ error: describeError(status.error) }, 'what a client asked for has failed');
+  // Who does not keep up with the output is not waited for to take the rest of it.
+  if (status.ended === 'error' && hasCode(status.error, 'resource-exhausted'))
+    session.abort(status.error as GantryError);
   await tell(client, status, session.signal);
 }
 
@@ -51,11 +63,15 @@ async function tell(client: CommandClient, status: CommandStatus, signal: AbortS
     await Promise.all([flush(client.stdout), flush(client.stderr)]);
     if (message !== '') client.error.write(message);
     await flush(client.error);
+    await client.finish();
   })();
   if (!signal.aborted) await abortable(said, signal).catch(() => undefined);
-  if (signal.aborted) await settlesWithin(said, FAREWELL_MS);
-  if (signal.aborted) client.destroy();
-  else await client.finish();
+  if (!signal.aborted) return;
+  await settlesWithin(
+    said.then(() => client.gone),
+    FAREWELL_MS,
+  );
+  client.destroy();
 }
 
 async function flush(stream: Writable | undefined): Promise<void> {

@@ -3,12 +3,13 @@ import { createServer as createTlsServer } from 'node:https';
 import { isIPv6, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import { settlesWithin } from '../../base/abort.js';
 import { describeError, unavailable } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { chooseProtocol } from './protocols.js';
 import { serveClient } from './serve-client.js';
 import { Session } from './session.js';
-import { settlesWithin } from './settles-within.js';
+
 import { TlsFiles, type TlsContext } from './tls-files.js';
 import { Tokens } from './tokens.js';
 import type { StreamingBackend, StreamTarget } from './types.js';
@@ -103,7 +104,8 @@ export class StreamingServer {
     this.#tokens.take(token);
     const session = new Session(this.#options.idleMs);
     const { backend } = this.#options;
-    const served = this.#logged(target, serveClient({ upgrade, choice, target, backend, session }));
+    const logger = this.#options.logger.child({ stream: target.kind, ...subjectOf(target) });
+    const served = logged(logger, serveClient({ upgrade, choice, target, backend, session, logger }));
     this.#sessions.set(
       session,
       served.finally(() => this.#forget(session)),
@@ -114,16 +116,15 @@ export class StreamingServer {
     session.close();
     this.#sessions.delete(session);
   }
+}
 
-  async #logged(target: StreamTarget, served: Promise<void>): Promise<void> {
-    const logger = this.#options.logger.child({ stream: target.kind, ...subjectOf(target) });
-    logger.debug('a streaming client has come');
-    try {
-      await served;
-      logger.debug('a streaming session is over');
-    } catch (error) {
-      logger.warn({ error: describeError(error) }, 'a streaming session has failed');
-    }
+async function logged(logger: Logger, served: Promise<void>): Promise<void> {
+  logger.debug('a streaming client has come');
+  try {
+    await served;
+    logger.debug('a streaming session is over');
+  } catch (error) {
+    logger.warn({ error: describeError(error) }, 'a streaming session has failed');
   }
 }
 

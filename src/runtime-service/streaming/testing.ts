@@ -53,10 +53,10 @@ export class HostBackend implements StreamingBackend {
     await this.exec({ kind: 'exec', containerId: 'c', command: ['cat'], ...ALL }, session);
   }
 
-  async connect(_target: unknown, port: number): Promise<Socket> {
+  async connect(_target: unknown, port: number, signal?: AbortSignal): Promise<Socket> {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     try {
-      await once(socket, 'connect');
+      await once(socket, 'connect', signal === undefined ? {} : { signal });
     } catch (error) {
       throw unavailable(`port ${port}`, error);
     }

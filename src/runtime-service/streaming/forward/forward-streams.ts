@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 import { describeError, hasCode } from '../../../base/errors.js';
+import type { Logger } from '../../../base/log.js';
 import { letGo } from '../let-go.js';
 import type { MuxStream } from '../mux-stream.js';
 import type { Session } from '../session.js';
@@ -12,6 +13,8 @@ export interface ForwardOptions {
   readonly target: PortForwardTarget;
   readonly backend: StreamingBackend;
   readonly session: Session;
+  /** For what a client is not told. */
+  readonly logger: Logger;
 }
 
 /** The two streams of one forwarded connection. */
@@ -91,7 +94,7 @@ function expire(pairs: Map<string, Pair>, id: string, pair: Pair): void {
 
 async function forward(
   { port, data, error }: Required<Pair>,
-  { target, backend, session }: ForwardOptions,
+  { target, backend, session, logger }: ForwardOptions,
 ): Promise<void> {
   error.resume();
   const stop = new AbortController();
@@ -101,7 +104,10 @@ async function forward(
   } catch (failure) {
     // On any word here, Go clients close the connection with all its streams. That is right for a pod that is gone, but
     // not where nobody listens on one port.
-    if (!hasCode(failure, 'unavailable') && !session.signal.aborted) error.write(describeError(failure));
+    if (session.signal.aborted || stop.signal.aborted) logger.debug({ port }, 'a forwarded connection was given up');
+    else if (hasCode(failure, 'unavailable'))
+      logger.info({ port, error: describeError(failure) }, 'a connection is refused');
+    else error.write(describeError(failure));
     data.destroy();
   } finally {
     error.end();

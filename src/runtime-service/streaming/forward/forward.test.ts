@@ -4,9 +4,11 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createWebSocketStream, WebSocket } from 'ws';
 
+import { abortReason } from '../../../base/abort.js';
 import { failedPrecondition } from '../../../base/errors.js';
 import { TUNNEL } from '../protocols.js';
 import type { StreamingServer } from '../server.js';
+import type { PortForwardTarget } from '../types.js';
 import { HostBackend, SpdyClient, startStreaming, upgrade } from '../testing.js';
 
 const PROTOCOL = 'portforward.k8s.io';
@@ -178,6 +180,25 @@ describe('port-forward', () => {
     );
     const { error } = await open(client, 80);
     expect(await client.whole(error)).toBe('sandbox "s" is not-ready');
+    client.socket.destroy();
+    await own.stop();
+  });
+
+  it('says nothing of a connection that its client has given up', async () => {
+    class Waiting extends HostBackend {
+      override connect(_target: PortForwardTarget, _port: number, signal?: AbortSignal): Promise<Socket> {
+        return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(abortReason(signal))));
+      }
+    }
+    const own = await startStreaming({ backend: new Waiting() });
+    const client = await SpdyClient.connect(
+      await own.urlFor({ kind: 'port-forward', sandboxId: 's', ports: [] }),
+      PROTOCOL,
+    );
+    const { data, error } = await open(client, 80);
+    client.reset(data);
+    // Go clients close the connection, with all others on it, at the first word.
+    expect(await client.whole(error)).toBe('');
     client.socket.destroy();
     await own.stop();
   });

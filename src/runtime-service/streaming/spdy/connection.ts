@@ -82,7 +82,7 @@ export class SpdyConnection implements Connection {
     this.#finished = true;
     this.#outlet.reply(goAway(this.#lastId, GOODBYE.ok));
     this.#backlog.stop();
-    lingeringClose(this.#socket);
+    await lingeringClose(this.#socket);
   }
 
   destroy(): void {

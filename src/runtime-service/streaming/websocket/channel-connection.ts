@@ -5,6 +5,7 @@ import { invalidArgument, unavailable, type GantryError } from '../../../base/er
 import { Backlog } from '../backlog.js';
 import type { Connection } from '../command-client.js';
 import { endStream } from '../end-stream.js';
+import { hasLeft } from '../linger.js';
 import { MuxStream } from '../mux-stream.js';
 import { Outlet } from '../outlet.js';
 import type { ChannelCodec } from './channel-codec.js';
@@ -73,6 +74,8 @@ export class ChannelConnection implements Connection {
     const channels = [...this.#channels.values()];
     for (const stream of channels) stream.resume();
     await Promise.all(channels.map((stream) => endStream(stream)));
+    // From the close on, the client has little time.
+    if (!this.#socket.destroyed) await hasLeft(this.#socket);
     this.#finished = true;
     this.#backlog.stop();
     this.#close(STATUS.normal);
