@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import Long from 'long';
 
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
@@ -16,6 +16,7 @@ import {
   writePod,
   type PodFile,
 } from './harness/pods.js';
+import { freePort } from './harness/ports.js';
 import { patience, SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
@@ -224,6 +225,19 @@ describe('crictl and pods', () => {
     await house.crictl.ok('rm', '-f', id);
   });
 
+  it('keeps overhead and resources of a pod, as made and as changed', async () => {
+    const amount = (milli: number) => ({ cpu_quota: milli * 100, cpu_period: 100_000 });
+    const own = await writePod(house, { linux: { overhead: amount(10), resources: amount(500) } });
+    const id = await runPod(house, own);
+    const kept = async (): Promise<object> =>
+      ((await house.crictl.json('inspectp', id)) as { info: { resources: object } }).info.resources;
+    expect(await kept()).toMatchObject({ overhead: { cpuQuota: 1_000 }, resources: { cpuQuota: 50_000 } });
+    const resources = { cpuQuota: Long.fromNumber(70_000) };
+    await callCri(house, 'UpdatePodSandboxResources', { podSandboxId: id, resources });
+    expect(await kept()).toMatchObject({ overhead: { cpuQuota: 1_000 }, resources: { cpuQuota: 70_000 } });
+    await house.crictl.ok('rmp', '-f', id);
+  });
+
   it('stops and removes a pod with what runs in it', async () => {
     const id = await running();
     const { pid } = (await inspect(house, id)).info;
@@ -239,11 +253,3 @@ describe('crictl and pods', () => {
 
   it('leaves nothing behind', () => house.assertEmpty());
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
