@@ -53,7 +53,10 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   };
   const handlers = {
     ...createRuntimeHandlers(context),
-    ...createImageHandlers(images, [...config.runtime.handlers.keys()]),
+    ...createImageHandlers(images, {
+      runtimeHandlers: [...config.runtime.handlers.keys()],
+      writableLayers: join(config.root, 'containers'),
+    }),
   };
   const server = await startServer({
     listen: config.listen,

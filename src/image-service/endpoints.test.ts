@@ -165,6 +165,24 @@ describe('credentials', () => {
     expect((await house.failure('token.test/x')).code).toBe('unauthenticated');
   });
 
+  it.each([302, 307])('that are refresh tokens go over no redirect to another server (%i)', async (status) => {
+    const stolen: string[] = [];
+    const thief = await house.serve((request, response) => {
+      request.on('data', (chunk: Buffer) => stolen.push(chunk.toString()));
+      request.on('end', () => response.end(JSON.stringify({ token: 'the-token' })));
+    });
+    const tokens = await house.serve((_request, response) => {
+      response.writeHead(status, { location: `http://${thief}/token` }).end();
+    });
+    await house.registry('refresh.test', (_request, response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${tokens}/"` }).end();
+    });
+    const { code, message } = await house.failure('refresh.test/x', { auth: { identityToken: 'refresh-secret' } });
+    expect([code, message.includes('refresh-secret')]).toEqual(['unavailable', false]);
+    expect(message).toContain(`redirects what is for it alone to http://${thief}`);
+    expect(stolen).toEqual([]);
+  });
+
   it('may be a registry token, or come from the auth file', async () => {
     const guarded: RequestListener = (request, response) => {
       if (request.headers.authorization === 'Bearer raw') {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { codeOf } from '../../base/errors.js';
 import { silentLogger } from '../../base/log.js';
+import { mount, unmount } from '../../base/sys/sys.js';
 import { imageOf, writeLayout, type FixtureImage } from '../image-fixture.js';
 import { ImageService } from '../image-service.js';
 import { createImageHandlers } from './index.js';
@@ -38,7 +39,10 @@ beforeAll(async () => {
   ]);
   writeLayout(join(scratch, 'layout'), Object.fromEntries(images));
   await service.importLayout(join(scratch, 'layout'));
-  handlers = createImageHandlers(service, ['runc']);
+  handlers = createImageHandlers(service, {
+    runtimeHandlers: ['runc'],
+    writableLayers: join(scratch, 'root/containers'),
+  });
 });
 afterAll(async () => {
   await service.close();
@@ -147,6 +151,26 @@ describe('the other RPCs', () => {
     const [usage] = imageFilesystems ?? [];
     expect(usage?.fsId?.mountpoint).toBe(join(scratch, 'root/images'));
     expect([Number(usage?.usedBytes?.value), Number(usage?.inodesUsed?.value)]).toEqual([5 * 4096, 10]);
+  });
+
+  it('ImageFsInfo tells of writable layers on a file system of their own', async () => {
+    const dir = join(scratch, 'root/containers');
+    const filesystems = async () => (await handlers.ImageFsInfo()).containerFilesystems;
+    expect(await filesystems()).toEqual(
+      (await handlers.ImageFsInfo()).imageFilesystems?.map((each) => ({ ...each, timestamp: expect.anything() })),
+    );
+    mkdirSync(dir);
+    expect((await filesystems())?.[0]?.fsId?.mountpoint).toBe(join(scratch, 'root/images'));
+    await mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: 0 });
+    try {
+      writeFileSync(join(dir, 'f'), Buffer.alloc(100_000));
+      const [usage] = (await filesystems()) ?? [];
+      expect(usage?.fsId?.mountpoint).toBe(dir);
+      expect(Number(usage?.usedBytes?.value)).toBeGreaterThanOrEqual(100_000);
+      expect(Number(usage?.inodesUsed?.value)).toBe(2);
+    } finally {
+      await unmount(dir);
+    }
   });
 
   it('RemoveImage removes once, and does not mind twice', async () => {

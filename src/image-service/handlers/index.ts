@@ -9,8 +9,15 @@ import { pullImage } from './pull-image.js';
 import { removeImage } from './remove-image.js';
 import { streamImages } from './stream-images.js';
 
+export interface ImageHandlerOptions {
+  /** Names of the runtime handlers, which may be asked for an image. */
+  readonly runtimeHandlers: readonly string[];
+  /** The directory of what containers write. */
+  readonly writableLayers: string;
+}
+
 /** The RPCs of CRI's ImageService. */
-export function createImageHandlers(service: ImageService, runtimeHandlers: readonly string[]) {
+export function createImageHandlers(service: ImageService, { runtimeHandlers, writableLayers }: ImageHandlerOptions) {
   return {
     ListImages: (request: runtime.v1.ListImagesRequest) => later(() => listImages(service, request)),
     StreamImages: (request: runtime.v1.StreamImagesRequest) => streamImages(service, request),
@@ -18,7 +25,7 @@ export function createImageHandlers(service: ImageService, runtimeHandlers: read
     PullImage: (request: runtime.v1.PullImageRequest, { signal }: ImageCall) =>
       pullImage(service, request, { signal, runtimeHandlers }),
     RemoveImage: (request: runtime.v1.RemoveImageRequest) => removeImage(service, request),
-    ImageFsInfo: () => later(() => imageFsInfo(service)),
+    ImageFsInfo: () => imageFsInfo(service, writableLayers),
   };
 }
 

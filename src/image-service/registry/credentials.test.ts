@@ -21,6 +21,9 @@ describe('an AuthConfig', () => {
     expect(readAuthConfig({ auth: encode('u:p\0\0') })).toEqual({ kind: 'basic', username: 'u', password: 'p' });
     expect(readAuthConfig({ identityToken: 't' })).toEqual({ kind: 'identity', token: 't' });
     expect(readAuthConfig({ registryToken: 't' })).toEqual({ kind: 'registry', token: 't' });
+    const placeholder = { username: '00000000-0000-0000-0000-000000000000', password: '', auth: encode('x:') };
+    expect(readAuthConfig({ ...placeholder, identityToken: 't' })).toEqual({ kind: 'identity', token: 't' });
+    expect(readAuthConfig({ ...placeholder, registryToken: 't' })).toEqual({ kind: 'registry', token: 't' });
     expect(readAuthConfig({ username: '', password: '', auth: '' })).toBe(ANONYMOUS);
   });
 

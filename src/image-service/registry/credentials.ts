@@ -22,12 +22,15 @@ export interface AuthConfig {
 
 export const ANONYMOUS: Credentials = { kind: 'anonymous' };
 
-/** The first form that an AuthConfig has. @throws invalid-argument for an `auth` that is not base64 of both. */
+/**
+ * The best form that an AuthConfig has: beside a token, name and password are a mere placeholder, as in what clouds' tools write.
+ * @throws invalid-argument for an `auth` that is not base64 of both.
+ */
 export function readAuthConfig(config: AuthConfig): Credentials {
-  if (config.username) return { kind: 'basic', username: config.username, password: config.password ?? '' };
   if (config.identityToken) return { kind: 'identity', token: config.identityToken };
-  if (config.auth) return decodeBasic(config.auth, 'auth.auth');
   if (config.registryToken) return { kind: 'registry', token: config.registryToken };
+  if (config.username) return { kind: 'basic', username: config.username, password: config.password ?? '' };
+  if (config.auth) return decodeBasic(config.auth, 'auth.auth');
   return ANONYMOUS;
 }
 

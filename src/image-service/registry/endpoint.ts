@@ -41,3 +41,10 @@ export function upstreamOf(registry: string): Endpoint {
   const base = `https://${hostOf(registry)}/v2`;
   return { base, role: 'upstream', resolve: true, pull: true, tls: DEFAULT_TLS, headers: {}, why: BY_NAME };
 }
+
+/** The registry itself; one on this machine is asked by plain HTTP, too, as by Docker and containerd: nobody is between. */
+export function upstreamsOf(registry: string): Endpoint[] {
+  const upstream = upstreamOf(registry);
+  const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
+  return isLocal ? [upstream, { ...upstream, base: upstream.base.replace('https:', 'http:') }] : [upstream];
+}

@@ -13,7 +13,7 @@ export interface HostsFile {
 }
 
 const HOST_KEYS = ['capabilities', 'ca', 'client', 'skip_verify', 'override_path', 'header', 'dial_timeout'];
-const CAPABILITIES = ['pull', 'resolve', 'push'];
+const CAPABILITIES = ['pull', 'resolve', 'push', 'referrers'];
 
 /**
  * Reads a `hosts.toml`: the mirrors in the file's order, then the server.
@@ -28,7 +28,7 @@ export async function parseHostsFile({ text, file, registry }: HostsFile): Promi
     section.allow(HOST_KEYS);
     return readEndpoint(section, url, 'mirror');
   });
-  const server = top.string('server') ?? `https://${hostOf(registry)}`;
+  const server = top.string('server') || `https://${hostOf(registry)}`;
   const all = await Promise.all([...mirrors, readEndpoint(top, server, 'upstream')]);
   // A mirror that is the registry itself, only told how to reach it, is still the registry.
   return all.map((endpoint) =>

@@ -29,7 +29,26 @@ const bases = async (registry: string, dirs = [dir]): Promise<string[]> =>
 describe('hosts.toml', () => {
   it('without a file is the registry itself', async () => {
     expect(await bases('docker.io')).toEqual(['https://registry-1.docker.io/v2']);
-    expect(await bases('localhost:5000', ['/nonexistent', dir])).toEqual(['https://localhost:5000/v2']);
+    expect(await bases('r.test:5000', ['/nonexistent', dir])).toEqual(['https://r.test:5000/v2']);
+  });
+
+  it.each(['localhost:5000', '127.0.0.2:5000', '[::1]:5000'])(
+    'without a file is plain, too, for %s',
+    async (registry) => {
+      expect(await bases(registry)).toEqual([`https://${registry}/v2`, `http://${registry}/v2`]);
+      write('_default', 'server = "https://only"');
+      expect(await bases(registry)).toEqual(['https://only/v2']);
+    },
+  );
+
+  it('without a server, or with an empty one, ends with the registry itself', async () => {
+    write('docker.io', 'server = ""\n[host."https://m"]\ncapabilities = ["pull", "resolve", "referrers"]\n');
+    expect(await bases('docker.io')).toEqual(['https://m/v2', 'https://registry-1.docker.io/v2']);
+  });
+
+  it('does not take other names for this machine', async () => {
+    for (const registry of ['localhost.test', 'localhost.test:5000', '127.example.test'])
+      expect(await bases(registry)).toEqual([`https://${registry}/v2`]);
   });
 
   it('lists mirrors in the order of the file, then the server', async () => {

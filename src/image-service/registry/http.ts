@@ -71,7 +71,12 @@ export class HttpPool {
       const next = redirectOf(answer, target);
       if (next === undefined) return answer;
       answer.body.destroy();
-      if (next.origin !== target.origin) headers = withoutPrivate(headers, endpoint);
+      if (next.origin !== target.origin) {
+        // Who is asked by POST is shown a secret in the body.
+        if (rest.body !== undefined)
+          throw unavailable(`${target.origin} redirects what is for it alone to ${next.origin}`);
+        headers = withoutPrivate(headers, endpoint);
+      }
       target = next;
     }
     throw unavailable(`${new URL(url).origin} redirects more than ${MAX_REDIRECTS} times`);

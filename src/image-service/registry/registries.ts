@@ -2,7 +2,7 @@ import { describeError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { readCertsDir } from './certs-dir.js';
 import { AUTH_FILES } from './credential-chain.js';
-import { upstreamOf, type Endpoint } from './endpoint.js';
+import { upstreamsOf, type Endpoint } from './endpoint.js';
 import { parseHostsFile } from './hosts-file.js';
 import { findHostsFile } from './hosts.js';
 import { formatReference, isShortName, nameOf, parseReference, type Reference } from './reference.js';
@@ -78,7 +78,7 @@ export class Registries {
       if (rule !== undefined) this.#tellConflict(reference.registry, hosts.file, rule.file);
       return parseHostsFile(hosts);
     }
-    const endpoints = rule === undefined ? [upstreamOf(reference.registry)] : ruleEndpoints(rule, reference);
+    const endpoints = rule === undefined ? upstreamsOf(reference.registry) : ruleEndpoints(rule, reference);
     return Promise.all(endpoints.map((endpoint) => this.#withCertificates(endpoint, reference)));
   }
 
