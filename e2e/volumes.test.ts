@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, readdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { runOk } from '../src/base/spawn.js';
 import { OWN } from './images/own-images.js';
 import { TOOLS } from './harness/crictl.js';
 import { openHouse, type House } from './harness/house.js';
@@ -37,6 +38,39 @@ describe('volumes', () => {
   }
 
   const content = (more: object = {}) => ({ container_path: '/data', image: { image: OWN.content }, ...more });
+
+  describe('of the host', () => {
+    it('may be named by links, and are made where they are missing', async () => {
+      const below = (name: string): string => join(house.scratch.dir, name);
+      await mkdir(below('real'));
+      await writeFile(below('real/file'), 'linked');
+      await symlink('real', below('to-directory'));
+      await symlink('real/file', below('to-file'));
+      const mount = (name: string) => ({ container_path: `/${name}`, host_path: below(name) });
+      const names = ['to-directory', 'to-file', 'missing/below'];
+      const { podId, id } = await start({ mounts: names.map(mount) });
+      expect(await exec(id, 'cat', '/to-directory/file', '/to-file')).toBe('linkedlinked');
+      expect(await exec(id, 'stat', '-c', '%F %a', '/missing/below')).toBe('directory 755');
+      expect((await stat(below('missing/below'))).isDirectory()).toBe(true);
+      await remove(podId);
+    });
+
+    it('do not let cgroups be changed, and devices be used but by their permissions', async () => {
+      // Of loop devices: no runtime lets every container have them, as it does with null and its like.
+      const host_path = join(house.scratch.dir, 'device');
+      await runOk('mknod', [host_path, 'b', '7', '0'], { timeoutMs: 10_000 });
+      const device = (permissions: string) => ({ container_path: `/dev/sub/${permissions}`, host_path, permissions });
+      const { podId, id } = await start({ devices: [device('r')] });
+      const tries = (name: string, mode: string): Promise<string> =>
+        exec(id, 'sh', '-c', `(: ${mode} /dev/sub/${name}) 2>&1; true`);
+      expect(await exec(id, 'stat', '-c', '%F %t:%T', '/dev/sub/r')).toBe('block special file 7:0');
+      expect(await tries('r', '<')).not.toContain('Operation not permitted');
+      expect(await tries('r', '>')).toContain('Operation not permitted');
+      const made = await exec(id, 'sh', '-c', 'd=/sys/fs/cgroup; [ -d $d/cpu ] && d=$d/cpu; mkdir $d/x 2>&1; true');
+      expect(made).toContain('Read-only file system');
+      await remove(podId);
+    });
+  });
 
   describe('that are images', () => {
     it('show the image, read-only', async () => {

@@ -9,6 +9,7 @@ import type { Runtimes } from '../oci/runtimes.js';
 import type { Confiners } from '../runtime-service/container/confine.js';
 import type { HandlerStatus, NodeStatus } from '../runtime-service/handlers/context.js';
 import { readVersion } from '../base/version.js';
+import { runtimeCondition } from './runtime-condition.js';
 
 /** What Status says: conditions, and with verbose the configuration, the network and what this host lacks. */
 export function nodeStatus(parts: {
@@ -25,6 +26,7 @@ export function nodeStatus(parts: {
     version: readVersion(),
     cgroupDriver,
     handlers: () => handlerStatus(runtimes),
+    runtime: () => runtimeCondition(config),
     network: () => cni.status(),
     info: () => ({
       config: { ...config, runtime: { ...config.runtime, handlers: Object.fromEntries(config.runtime.handlers) } },

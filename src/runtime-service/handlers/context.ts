@@ -28,10 +28,19 @@ export interface NodeStatus {
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   /** The runtime handlers with what pods of them can have, the default one again under the empty name. */
   handlers(): Promise<readonly HandlerStatus[]>;
-  /** Whether pods can have a network, and if not, why. */
-  network(): { readonly ready: boolean; readonly reason: string; readonly message: string };
+  /** Whether pods can be run at all. */
+  runtime(): Promise<Condition>;
+  /** Whether pods can have a network. */
+  network(): Condition;
   /** JSON by name for a verbose status. */
   info(): Readonly<Record<string, unknown>>;
+}
+
+/** Half of CRI's Status: reason, one word, and message say why not. */
+export interface Condition {
+  readonly ready: boolean;
+  readonly reason: string;
+  readonly message: string;
 }
 
 export interface HandlerStatus {

@@ -1,15 +1,11 @@
 import type { Handler } from '../../server/handlers.js';
-import type { HandlerStatus, RuntimeServiceContext } from './context.js';
+import type { Condition, HandlerStatus, RuntimeServiceContext } from './context.js';
 
 export const status =
   ({ node }: RuntimeServiceContext): Handler<'Status'> =>
   async ({ verbose }) => {
-    const network = node.network();
     const handlers = await node.handlers();
-    const conditions = [
-      { type: 'RuntimeReady', status: true, reason: '', message: '' },
-      { type: 'NetworkReady', status: network.ready, reason: network.reason, message: network.message },
-    ];
+    const conditions = [toCondition('RuntimeReady', await node.runtime()), toCondition('NetworkReady', node.network())];
     const info = { ...node.info(), handlers: Object.fromEntries(handlers.map(({ name, served }) => [name, served])) };
     const texts = Object.entries(info).map(([name, value]) => [name, JSON.stringify(value)] as const);
     return {
@@ -19,6 +15,10 @@ export const status =
       info: verbose ? Object.fromEntries(texts) : {},
     };
   };
+
+function toCondition(type: string, { ready, reason, message }: Condition) {
+  return { type, status: ready, reason, message };
+}
 
 function toHandler({ name, served }: HandlerStatus) {
   const features = {
