@@ -127,6 +127,7 @@ export class ChannelConnection implements Connection {
   }
 
   #close(code: number): void {
+    if (this.#ws.readyState === this.#ws.CLOSED) return;
     this.#ws.close(code);
     const timer = setTimeout(() => this.#ws.terminate(), CLOSE_MS);
     this.#ws.once('close', () => clearTimeout(timer));
