@@ -75,10 +75,10 @@ test-vm-packages: test-packages
 test-vm-short: build test-vm-packages ## pods, cgroups and crashes on cgroup v2, by runc and crun, in virtual machines
 	@e2e/vm/test-vm short
 
-test-vm: build test-vm-packages ## all of crictl's suites on cgroup v2, by both drivers and runtimes; half an hour
+test-vm: build test-vm-packages ## critest whole and crictl's suites on cgroup v2, by both drivers and runtimes; three quarters of an hour
 	@e2e/vm/test-vm all
 
-test-node24: build ## unit tests on Node 24
+test-node24: build test-packages ## unit tests and some end-to-end ones on Node 24
 	@scripts/test-node24.sh
 
 bench: build test-packages ## pull big images with Gantry and containerd in turn (RUNS=5); a quarter of an hour

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { RESULTS, specsOf, type Spec } from '../../scripts/test-reports.js';
 import { run } from '../../src/base/spawn.js';
 import { TOOLS } from './crictl.js';
+import { unfitForHost, unfitForRuntime, type Unfit } from './critest-unfit.js';
 import type { Settings } from './daemon.js';
 import type { House } from './house.js';
 import { patience, SETTINGS } from './settings.js';
@@ -61,44 +61,43 @@ export async function critest(house: House, asked: CritestRun): Promise<readonly
   return specsOf(JSON.parse(text));
 }
 
-/** The runtime of today's nodes, beside the distribution's: settings that make it the default handler's program. */
-export function newestRuntime(): Settings {
-  const path = SETTINGS.runtime === 'runc' ? { path: join(TOOLS, 'runc') } : {};
-  return { runtime: { handlers: { [SETTINGS.runtime]: path } } };
+/** The runtime that whole runs are made with: today's runc, which the distribution's is not; else the one in PATH. */
+function newestPath(): string {
+  return SETTINGS.runtime === 'runc' ? join(TOOLS, 'runc') : SETTINGS.runtime;
 }
 
-/** What all specs together come to; a spec that was not run at all is missed in the counts. */
+/** Settings that make it the default handler's program. */
+export function newestRuntime(): Settings {
+  return { runtime: { handlers: { [SETTINGS.runtime]: { path: newestPath() } } } };
+}
+
+/** What all specs together come to; a spec that was not run at all is missed in the count. */
 export interface Outcome {
   readonly passed: number;
-  /** How many skipped themselves, by the reason that they gave. */
-  readonly skipped: Readonly<Record<string, number>>;
+  /** Those that skipped themselves, with the reason that they gave. */
+  readonly skipped: Readonly<Record<string, string>>;
   /** Names with what was said. */
   readonly failed: readonly Spec[];
 }
 
 export function outcomeOf(specs: readonly Spec[]): Outcome {
-  const skipped: Record<string, number> = {};
-  for (const { message } of specs.filter(({ outcome }) => outcome === 'skipped')) {
-    skipped[message] = (skipped[message] ?? 0) + 1;
-  }
+  const skipped = specs.filter(({ outcome }) => outcome === 'skipped');
   return {
     passed: specs.filter(({ outcome }) => outcome === 'passed').length,
-    skipped,
+    skipped: Object.fromEntries(skipped.map(({ name, message }) => [name, message])),
     failed: specs.filter(({ outcome }) => outcome === 'failed'),
   };
 }
 
-/** Of a runtime that cannot map mounts of user namespaces: runc before 1.2, crun before 1.9. */
-export const NO_USER_NAMESPACES = { 'no runtime handler found which supports user namespaces': 6 };
-
-/** What all specs come to where everything works; `skipped` are those that this host or runtime is not fit for. */
-export function wholeOutcome(skipped: Readonly<Record<string, number>> = {}): Outcome {
-  const all = { ...(hasAppArmor() ? {} : { 'AppArmor is disabled on this host': 9 }), ...skipped };
-  const left = Object.values(all).reduce((sum, count) => sum + count, 0);
-  return { passed: ALL - 1 - left, skipped: all, failed: [] };
+/** What all specs come to where everything works, but for what host and runtime are not fit for, spec by spec. */
+export function wholeOutcome(unfit: readonly Unfit[]): Outcome {
+  const skipped = [...unfitForHost(), ...unfit].flatMap(({ says, specs }) =>
+    specs.map((name) => [name, says] as const),
+  );
+  return { passed: ALL - 1 - skipped.length, skipped: Object.fromEntries(skipped), failed: [] };
 }
 
-function hasAppArmor(): boolean {
-  const file = '/sys/module/apparmor/parameters/enabled';
-  return existsSync(file) && readFileSync(file, 'utf8').trim() === 'Y';
+/** The same with the newest runtime. */
+export async function newestOutcome(): Promise<Outcome> {
+  return wholeOutcome(await unfitForRuntime(newestPath()));
 }
