@@ -22,6 +22,8 @@ const REAP_ATTEMPTS = 20;
 const REAP_MS = 50;
 /** When to look for the first time whether a command has ended before its runtime. */
 const FIRST_LOOK_MS = 100;
+/** How often, at the least, a runtime is told that its command has ended. */
+const TELL_MS = 1_000;
 /** How long a command may take to end after its terminal has hung up. */
 const HANG_UP_MS = 1_000;
 
@@ -131,6 +133,7 @@ export class Command {
     if (stop.aborted) onStop();
     try {
       await Promise.race([this.#ended, this.#commandEnd()]);
+      void this.#tellOfEnd();
       const exitCode = await this.#exitCode(stop, outputs);
       return { exitCode, stopped: await stopping };
     } finally {
@@ -155,6 +158,15 @@ export class Command {
       relayed?.interrupt();
     }
     return this.#ended;
+  }
+
+  /**
+   * For after the command's end, until the runtime has noticed: runc begins to listen for it only beside the command's
+   * start (its newSignalHandler), and on a busy machine that can be too late for the one signal that there is.
+   */
+  async #tellOfEnd(): Promise<void> {
+    for (let wait = FIRST_LOOK_MS; !(await settlesWithin(this.#ended, wait)); wait = Math.min(2 * wait, TELL_MS))
+      this.#child.kill('SIGCHLD');
   }
 
   get #runs(): boolean {

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+
+import { expect, it } from '@jest/globals';
+
+import { start } from '../../base/spawn.js';
+import { useScratch } from '../../base/testing.js';
+import { ExecCgroup } from '../../oci/exec-cgroup.js';
+import { CommandPipes } from './command-pipes.js';
+import { Command } from './command.js';
+import { ContainerWorld } from './testing.js';
+
+const scratch = useScratch('command');
+
+/** A runtime that listens for its command's end when that is over, as runc does where it is late. */
+const LATE = `
+my $pid = fork;
+exit 3 if $pid == 0;
+sub state { open my $f, '<', "/proc/$pid/stat"; <$f> }
+select undef, undef, undef, 0.01 until state() =~ /\\) Z /;
+$SIG{CHLD} = sub { waitpid $pid, 0; exit($? >> 8) };
+open my $f, '>', $ARGV[0]; print $f $pid; close $f;
+sleep 1 while 1;
+`;
+
+it('ends though the runtime has missed the end of its command', async () => {
+  const own = await ContainerWorld.make(scratch);
+  const { status } = own.get(await own.run(await own.sandbox(), 'exec sleep 300'));
+  if (status.state !== 'running') throw new TypeError(status.state);
+  const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
+  const [pidFile, pipes] = [scratch.path('pid'), new CommandPipes({ stdin: false })];
+  try {
+    const runtime = start('perl', ['-e', LATE, pidFile], { stdio: [...pipes.stdio] });
+    const command = new Command(runtime, { path: 'perl', pidFile, cgroup });
+    pipes.handOver();
+    const end = await command.endOrStop(new AbortController().signal, 'kill', pipes);
+    expect(end).toEqual({ exitCode: 3, stopped: false });
+    expect(Number(await readFile(pidFile, 'latin1'))).toBeGreaterThan(0);
+  } finally {
+    pipes.close();
+    await cgroup.remove();
+  }
+});
