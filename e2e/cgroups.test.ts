@@ -228,10 +228,11 @@ describe('cgroups', () => {
     const parent = join(house.scratch.pods, 'limited');
     const dir = join(mount, parent);
     await mkdir(dir, { recursive: true });
-    await writeFile(join(dir, 'pids.max'), '8');
+    // Enough for the threads of a runtime that starts.
+    await writeFile(join(dir, 'pids.max'), '30');
     const own = await writePod(house, { linux: { cgroup_parent: parent } });
     const id = await runPod(house, own);
-    const command = ['sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 3600 & done; wait'];
+    const command = ['sh', '-c', 'for i in $(seq 50); do sleep 3600 & done; wait'];
     const container = await runContainer(house, id, { pod: own, container: await writeContainer(house, { command }) });
     await waitFor('word of the limit', 10_000, async () => {
       const { stderr } = await house.crictl.run('logs', container);

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, symlinkSync } from 'node:fs';
+import { readdirSync, symlinkSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -6,22 +6,11 @@ import { describe, expect, it } from '@jest/globals';
 
 import { makeHostDirectory, realPaths, typesOfPaths } from './host-paths.js';
 import { cachedTypeOf } from './sys/cached-type.js';
-import { mount, mountOverlay, unmount } from './sys/sys.js';
-import { rejection, useScratch } from './testing.js';
+import { mountOverlay, unmount } from './sys/sys.js';
+import { hangingDirectory, rejection, useScratch } from './testing.js';
 
 const scratch = useScratch('host-paths');
 const what = 'mount source';
-
-/** A file system that answers nothing: its server never reads a request. */
-async function hangingDirectory(): Promise<string> {
-  const dir = scratch.path('hangs');
-  await mkdir(dir);
-  const fd = openSync('/dev/fuse', 'r+');
-  scratch.defer(() => closeSync(fd));
-  scratch.defer(() => unmount(dir, { detach: true }));
-  await mount({ source: 'hangs', target: dir, type: 'fuse', data: `fd=${fd},rootmode=40000,user_id=0,group_id=0` });
-  return dir;
-}
 
 describe('typesOfPaths', () => {
   it('tells what leads to nothing, whatever the names', async () => {
@@ -58,7 +47,7 @@ describe('typesOfPaths', () => {
   });
 
   it('gives up on a file system that hangs, and says which', async () => {
-    const dir = await hangingDirectory();
+    const dir = await hangingDirectory(scratch);
     const error = await rejection(typesOfPaths(['/etc', `${dir}/x`, '/usr'], { what, timeoutMs: 300 }));
     expect(error).toMatchObject({
       code: 'deadline-exceeded',

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect } from '@jest/globals';
 
 import { newId } from './ids.js';
 import { identify, type ProcessIdentity } from './sys/process.js';
+import { mount, unmount } from './sys/sys.js';
 
 /** A directory of each test's own, and what the test has to take down, last first. */
 export class Scratch {
@@ -121,4 +122,15 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // It has ended.
   }
+}
+
+/** A file system that answers nothing: its server never reads a request. */
+export async function hangingDirectory(scratch: Scratch): Promise<string> {
+  const dir = scratch.path('hangs');
+  await mkdir(dir);
+  const fd = openSync('/dev/fuse', 'r+');
+  scratch.defer(() => closeSync(fd));
+  scratch.defer(() => unmount(dir, { detach: true }));
+  await mount({ source: 'hangs', target: dir, type: 'fuse', data: `fd=${fd},rootmode=40000,user_id=0,group_id=0` });
+  return dir;
 }

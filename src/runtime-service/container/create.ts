@@ -18,7 +18,7 @@ import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import { confine } from './confine.js';
 import type { ContainerContext, ContainerImage, ContainerImages } from './context.js';
-import { prepareHost } from './host-mounts.js';
+import { checkDevicePaths, prepareHost } from './host-mounts.js';
 import { endProcesses } from './kill.js';
 import { containerName } from './name.js';
 import { containerPaths, type ContainerPaths } from './paths.js';
@@ -185,6 +185,7 @@ async function writeSpec(
 ): Promise<OciUser> {
   const files = sandboxPaths(context.stateDir, sandbox.id);
   const { security } = record.config;
+  await checkDevicePaths(record.config.devices);
   const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });
   const spec = containerSpec({
     record,

@@ -6,12 +6,12 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { runOk } from '../../base/spawn.js';
 import { MS } from '../../base/sys/calls.js';
 import { mount, unmount } from '../../base/sys/sys.js';
-import { rejection, useScratch } from '../../base/testing.js';
+import { hangingDirectory, rejection, useScratch } from '../../base/testing.js';
 import { HostFeatures } from '../../oci/host-features.js';
 import { Runtimes } from '../../oci/runtimes.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import { ownRuntime, RUNC } from '../../oci/testing.js';
-import { prepareHost } from './host-mounts.js';
+import { checkDevicePaths, prepareHost } from './host-mounts.js';
 import { containerConfig, ContainerWorld } from './testing.js';
 
 const scratch = useScratch('host-mounts');
@@ -86,6 +86,17 @@ describe('what a container has of the host', () => {
     expect(await failed).toMatchObject({
       code: 'unimplemented',
       message: `runtime handler "test" has no recursive read-only mounts: ${path} does not have it`,
+    });
+  });
+});
+
+describe('a device', () => {
+  it('on a file system that hangs fails its container alone', async () => {
+    const hostPath = `${await hangingDirectory(scratch)}/device`;
+    const failed = checkDevicePaths([{ hostPath: '/dev/null' }, { hostPath }], { timeoutMs: 300 });
+    expect(await rejection(failed)).toMatchObject({
+      code: 'deadline-exceeded',
+      message: `device ${hostPath} does not answer: its file system hangs`,
     });
   });
 });

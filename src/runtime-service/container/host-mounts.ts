@@ -5,6 +5,7 @@ import { makeHostDirectory, realPaths, typesOfPaths } from '../../base/host-path
 import { mountOf, readMountTable } from '../../base/mount-table.js';
 import { relabel } from '../../oci/selinux/relabel.js';
 import type { Runtimes } from '../../oci/runtimes.js';
+import type { ContainerDevice } from '../../oci/spec/devices.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerRecord } from './types.js';
 
@@ -32,6 +33,17 @@ export async function prepareHost(
   await checkPropagation(mounts);
   if (label === undefined) return;
   for (const { hostPath, selinuxRelabel } of mounts) if (selinuxRelabel) await relabel(hostPath, label);
+}
+
+/**
+ * Touches the devices' paths, so that whoever looks at them next need not fear a file system that hangs.
+ * @throws deadline-exceeded naming the ones that do not answer.
+ */
+export async function checkDevicePaths(
+  devices: readonly Pick<ContainerDevice, 'hostPath'>[],
+  options: { readonly timeoutMs?: number } = {},
+): Promise<void> {
+  await typesOfPaths(devices.map(({ hostPath }) => hostPath), { what: 'device', ...options }); // prettier-ignore
 }
 
 /** mount_namespaces(7): a mount gives events only if it is shared, and takes them only if it is shared or a slave. */

@@ -105,8 +105,9 @@ function containerProcess(input: SpecInput): OciProcess {
  * systemd gives a scope a limit of its own (DefaultTasksMax, 15 % of what the node can have), which nobody has asked for:
  * kubelet limits pods. The kernel's PID_MAX_LIMIT is none.
  */
-function pidsOf({ runtime }: SpecInput): Pick<OciResources, 'pids'> {
-  return runtime.options.cgroupDriver === 'systemd' ? { pids: { limit: 4_194_304 } } : {};
+function pidsOf({ runtime, record }: SpecInput): Pick<OciResources, 'pids'> {
+  const asked = 'pids.max' in record.config.resources.unified;
+  return runtime.options.cgroupDriver === 'systemd' && !asked ? { pids: { limit: 4_194_304 } } : {};
 }
 
 function processLabel({ labels, record, sandbox }: SpecInput): Pick<OciProcess, 'selinuxLabel'> {
