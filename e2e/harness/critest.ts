@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 import { RESULTS, specsOf, type Spec } from '../../scripts/test-reports.js';
 import { run } from '../../src/base/spawn.js';
@@ -68,7 +68,8 @@ function newestPath(): string {
 
 /** Settings that make it the default handler's program. */
 export function newestRuntime(): Settings {
-  return { runtime: { handlers: { [SETTINGS.runtime]: { path: newestPath() } } } };
+  const path = newestPath();
+  return { runtime: { handlers: { [SETTINGS.runtime]: isAbsolute(path) ? { path } : {} } } };
 }
 
 /** What all specs together come to; a spec that was not run at all is missed in the count. */
