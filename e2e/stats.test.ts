@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { sleep } from '../src/base/abort.js';
 import { runOk } from '../src/base/spawn.js';
+import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
 import { ownCgroups } from './harness/leaks/cgroups.js';
 import { BUSYBOX, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
@@ -128,6 +130,38 @@ describe('stats', () => {
     expect(writableLayer?.fsId.mountpoint.startsWith(house.scratch.root)).toBe(true);
   });
 
+  /** The names of the fields that are told, without messages that are null. */
+  const told = (message: object | null | undefined): string[] =>
+    Object.entries(message ?? {})
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name]) => name)
+      .sort();
+
+  it('have every field that this kernel can fill', async () => {
+    const pressure = existsSync('/proc/pressure/cpu');
+    const withPsi = (...names: string[]): string[] => [...names, ...(pressure ? ['psi'] : [])].sort();
+    await statsOf(busy);
+    await sleep(patience(1_100));
+    const { stats: one } = await callCri(house, 'ContainerStats', { containerId: busy });
+    expect(told(one)).toEqual(
+      ['attributes', 'cpu', 'memory', 'swap', 'writableLayer', ...(pressure ? ['io'] : [])].sort(),
+    );
+    expect(told(one?.attributes)).toEqual(['annotations', 'id', 'labels', 'metadata']);
+    expect(told(one?.cpu)).toEqual(withPsi('timestamp', 'usageCoreNanoSeconds', 'usageNanoCores'));
+    const memory = ['availableBytes', 'majorPageFaults', 'pageFaults', 'rssBytes', 'timestamp', 'usageBytes'];
+    expect(told(one?.memory)).toEqual(withPsi(...memory, 'workingSetBytes'));
+    expect(told(one?.swap)).toEqual(['swapAvailableBytes', 'swapUsageBytes', 'timestamp']);
+    expect(told(one?.writableLayer)).toEqual(['fsId', 'inodesUsed', 'timestamp', 'usedBytes']);
+    if (pressure) expect(told(one?.cpu?.psi?.Some)).toEqual(['Avg10', 'Avg300', 'Avg60', 'Total']);
+
+    const { stats: pod } = await callCri(house, 'PodSandboxStats', { podSandboxId: podId });
+    // Pressure is not to be summed, so only a pod with a cgroup of its own has that.
+    expect(told(pod?.linux)).toEqual(['containers', 'cpu', 'memory', 'network', 'process']);
+    expect(told(pod?.linux?.network)).toEqual(['defaultInterface', 'interfaces', 'timestamp']);
+    const counters = ['name', 'rxBytes', 'rxErrors', 'txBytes', 'txErrors'];
+    expect(told(pod?.linux?.network?.defaultInterface)).toEqual(counters);
+  });
+
   it('tell what is left of a limit', async () => {
     const { memory } = (await statsOf(busy)) ?? {};
     expect(Number(memory?.availableBytes?.value)).toBe(64 * MIB - Number(memory?.workingSetBytes.value));
@@ -186,6 +220,8 @@ describe('stats', () => {
     await runContainer(house, id, files);
     const linux = await waitFor('reading', patience(10_000), async () => (await podStatsOf(id))?.linux);
     // The container has ended, the pause has not; their time stays with the cgroup.
+    const pressure = existsSync('/proc/pressure/cpu');
+    expect(told(linux)).toEqual(expect.arrayContaining(['cpu', 'memory', 'process', ...(pressure ? ['io'] : [])]));
     expect(Number(linux.cpu.usageCoreNanoSeconds.value)).toBeGreaterThan(0);
     expect(Number(linux.memory.workingSetBytes.value)).toBeGreaterThan(0);
     await house.crictl.ok('rmp', '-f', id);
