@@ -39,7 +39,7 @@ async function certificate({ dir }: Scratch): Promise<{ tls_cert: string; tls_ke
   return { tls_cert, tls_key };
 }
 
-const IDLE_SECONDS = patience(4);
+const IDLE_SECONDS = Math.ceil(patience(4));
 const SESSIONS = 4;
 
 describe('crictl and streams with TLS, and with limits', () => {
