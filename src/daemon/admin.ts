@@ -27,6 +27,10 @@ export function adminHandlers(images: ImageService): AdminHandlers {
       return { id };
     },
     PruneImages: async () => ({ images: (await images.prune()).map(summary) }),
+    async CheckImages({ repair }) {
+      const { layers, images: damaged } = await images.check({ repair: repair === true });
+      return { layers, images: damaged.map(({ image, ...rest }) => ({ ...summary(image), ...rest })) };
+    },
     ExplainImage: async (request) => ({ references: await images.explain(textOf(request, 'image')) }),
   };
 }

@@ -70,6 +70,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   await recover({ pods, cni, logger });
   await images.sweep();
   server.setReady();
+  images.checkAfterCrash();
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
   void startThreads().catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no system call threads'));
   return {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { until } from '../base/testing.js';
 import { imageOf, type Blob } from './image-fixture.js';
 import { PullHouse, serveImage } from './pull-fixture.js';
 
@@ -86,6 +87,8 @@ describe('the finished layers of a pull that failed', () => {
     await house.registry('b.test', serveImage(broken));
     expect((await house.failure('b.test/x')).code).toBe('data-loss');
     await restart();
+    // What has no record is deleted in the background.
+    await until(() => house.list('layers').length === 0);
     expect(stored()).toEqual([0, 0, 0]);
     expect(existsSync(join(house.root, 'quarantine'))).toBe(false);
   });

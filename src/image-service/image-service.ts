@@ -6,6 +6,7 @@ import { codeFor, describeError, hasCode, invalidArgument, notFound, type ErrorC
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { narrowMount } from '../base/sys/sys.js';
+import { checkImages, type CheckedImages } from './check-images.js';
 import { explainImage, type Explanation } from './explain.js';
 import { exportImages, type ExportedImage, type ExportOptions, type ExportResult } from './export-images.js';
 import { Flights } from './flights.js';
@@ -26,6 +27,7 @@ import { PartialBlobs } from './registry/partial-blobs.js';
 import { Proxies } from './registry/proxies.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
+import { RunMark } from './run-mark.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord, ImageRootfs, MountRootfsOptions, MountVolumeOptions } from './types.js';
 
@@ -91,6 +93,9 @@ interface Parts {
   readonly directory: string;
   readonly pinned: Pinned;
   readonly observe: PullObserver | undefined;
+  readonly runMark: RunMark;
+  /** The machine did, in the middle of an earlier run. */
+  readonly wentDown: boolean;
 }
 
 /** Images: pulled, imported, listed, mounted and removed. Knows nothing of sandboxes and containers but that they are owners. */
@@ -99,6 +104,7 @@ export class ImageService implements ImageRootfs {
   /** An owner's image is unknown, so no layer may be taken for unused. */
   #unknownUses = false;
   #expiry: NodeJS.Timeout | undefined;
+  readonly #closing = new AbortController();
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -109,6 +115,9 @@ export class ImageService implements ImageRootfs {
     const { root, logger, stallTimeoutMs } = options;
     const directory = join(root, 'images');
     const quarantine = join(root, 'quarantine');
+    await ensureDirectory(root);
+    const runMark = new RunMark(join(root, 'images-in-use'));
+    const wentDown = await runMark.set();
     // They stand in for the layers that an image lacks: overlays without a writable layer need two.
     for (const name of ['empty', 'empty-below']) {
       await ensureDirectory(join(directory, name));
@@ -138,7 +147,14 @@ export class ImageService implements ImageRootfs {
     const onBytes = observe === undefined ? undefined : (count: number) => observe.onBytes(count);
     const sources = { authFiles: options.authFiles ?? [], registries };
     const context = { ...content, ...sources, http, flights, patience, onBytes, logger };
-    return new ImageService({ context, directory, pinned: new Pinned(options.pinned, logger), observe });
+    return new ImageService({
+      context,
+      directory,
+      pinned: new Pinned(options.pinned, logger),
+      observe,
+      runMark,
+      wentDown,
+    });
   }
 
   /** Images that are listed, in no order. */
@@ -236,6 +252,29 @@ export class ImageService implements ImageRootfs {
     return unused;
   }
 
+  /** See {@link checkImages}. */
+  async check(options: { readonly repair: boolean }): Promise<CheckedImages> {
+    const { images, layers } = this.#parts.context;
+    const mayRemove = options.repair && !this.#unknownUses;
+    const checked = await checkImages({ images, layers, signal: this.#closing.signal, repair: mayRemove });
+    if (mayRemove && checked.damaged > 0) await this.#collect({ all: true });
+    return checked;
+  }
+
+  /** Checks and repairs in the background, if the machine went down without warning since the last run. */
+  checkAfterCrash(): void {
+    const { logger } = this.#parts.context;
+    if (!this.#parts.wentDown) return;
+    logger.info('the machine went down without warning: the layers of images are counted again');
+    this.check({ repair: true }).then(
+      ({ layers, images }) => {
+        for (const { image, ...rest } of images) logger.error({ image: image.id, ...rest }, 'an image is damaged');
+        logger.info({ layers, damagedImages: images.length }, 'layers of images are counted');
+      },
+      (error: unknown) => logger.warn({ error: describeError(error) }, 'the layers of images were not counted'),
+    );
+  }
+
   /** The registry servers that are asked last for now, and why. */
   serversInTrouble(): ServerTrouble[] {
     return this.#parts.context.patience.breaker.all();
@@ -329,10 +368,12 @@ export class ImageService implements ImageRootfs {
   /** Ends connections and threads; pulls under way fail. */
   async close(): Promise<void> {
     const { http, layers, partials, pool } = this.#parts.context;
+    this.#closing.abort();
     partials.stop();
     clearInterval(this.#expiry);
     await http.close();
     await layers.settle();
     await pool.close();
+    await this.#parts.runMark.clear();
   }
 }

@@ -50,6 +50,8 @@ export interface LayerRecord {
   /** Bytes on disk, in blocks. */
   readonly size: number;
   readonly inodes: number;
+  /** How it is known to be whole: names in it, and bytes of its regular files. Absent in what older versions wrote. */
+  readonly whole?: { readonly entries: number; readonly content: number };
   /** Milliseconds since the epoch: when the pull failed that it was for. Absent for layers of an image. */
   readonly unclaimedSince?: number;
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -79,6 +79,22 @@ describe('gantry image', () => {
     expect(JSON.parse((await gantry(['image', 'list', '--json'])).stdout)).toEqual([]);
     const failed = await gantry(['image', 'remove', 'example.test/other']);
     expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('is not here') as unknown });
+  });
+
+  it('checks what is stored, and repairs it', async () => {
+    await house.registry('example.test', serveImage(hello));
+    await gantry(['image', 'pull', 'example.test/x']);
+    const whole = await gantry(['image', 'check']);
+    expect(whole).toMatchObject({ code: 0, stdout: '1 layers counted, 0 images damaged\n' });
+    rmSync(`${house.root}/images/layers/1/etc/hello`);
+    const damaged = await gantry(['image', 'check']);
+    expect(damaged.stdout).toMatch(
+      /^example.test\/x:latest .* \(damaged\): layer sha256:.* has 1 files and directories, not 2$/m,
+    );
+    expect(damaged.code).toBe(1);
+    const repaired = await gantry(['image', 'check', '--repair']);
+    expect(repaired).toMatchObject({ code: 0, stdout: expect.stringContaining(' (removed): ') as unknown });
+    expect(house.service.list()).toEqual([]);
   });
 
   it('pulls with credentials whose password is on no command line', async () => {

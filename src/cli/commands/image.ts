@@ -19,6 +19,7 @@ export function imageCommand(): Command {
   addPull(image);
   addQuestions(image);
   addRemovals(image);
+  addCheck(image);
   image
     .command('import')
     .description('import the images of an OCI layout or of what docker save wrote')
@@ -81,6 +82,29 @@ function addRemovals(image: Command): void {
     .action(async (_options: object, command: Command) => {
       const { images } = (await askDaemon(command, 'PruneImages', {})) as Images;
       for (const removed of images) print(`${namesAndId(removed)} (${sizeText(removed.size)})`);
+    });
+}
+
+interface Damaged extends ImageSummary {
+  readonly layers: readonly { readonly chainId: string; readonly why: string }[];
+  readonly inUse: boolean;
+  readonly removed: boolean;
+}
+
+function addCheck(image: Command): void {
+  image
+    .command('check')
+    .description('count the files of all layers again; exits with 1 if some are not as they were unpacked')
+    .option('--repair', 'remove damaged images that nobody uses, so that the next pull fetches them')
+    .action(async ({ repair = false }: { repair?: boolean }, command: Command) => {
+      const answer = await askDaemon(command, 'CheckImages', { repair });
+      const { layers, images } = answer as { layers: number; images: readonly Damaged[] };
+      for (const each of images) {
+        const state = each.removed ? 'removed' : each.inUse ? 'in use' : 'damaged';
+        for (const { chainId, why } of each.layers) print(`${namesAndId(each)} (${state}): layer ${chainId} ${why}`);
+      }
+      print(`${layers} layers counted, ${images.length} images damaged`);
+      if (images.some(({ removed }) => !removed)) process.exitCode = 1;
     });
 }
 

@@ -9,9 +9,19 @@ export function parseLayerRecord(value: Record<string, unknown>): LayerRecord {
   if (typeof diffId !== 'string' || !isDigest(diffId)) throw dataLoss('the record has no diff id');
   if (typeof dir !== 'string' || !/^[0-9]+$/.test(dir)) throw dataLoss('the record has no directory');
   if (!isCount(size) || !isCount(inodes)) throw dataLoss('the record has no sizes');
-  const { unclaimedSince } = value;
+  const { unclaimedSince, whole } = value;
+  if (whole !== undefined && !isWhole(whole)) throw dataLoss('the record has wrong counts');
   if (unclaimedSince !== undefined && !isCount(unclaimedSince)) throw dataLoss('the record has a wrong time');
-  return { chainId, diffId, dir, size, inodes, ...(unclaimedSince === undefined ? {} : { unclaimedSince }) };
+  const rest = {
+    ...(whole === undefined ? {} : { whole }),
+    ...(unclaimedSince === undefined ? {} : { unclaimedSince }),
+  };
+  return { chainId, diffId, dir, size, inodes, ...rest };
+}
+
+function isWhole(value: unknown): value is NonNullable<LayerRecord['whole']> {
+  const { entries, content } = (value ?? {}) as Record<string, unknown>;
+  return isCount(entries) && isCount(content);
 }
 
 function isCount(value: unknown): value is number {

@@ -2,7 +2,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { throwIfAborted } from '../../base/abort.js';
-import { describeError, internal, wrapError } from '../../base/errors.js';
+import { describeError, errnoOf, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory, syncDirectory } from '../../base/files.js';
 import { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
@@ -11,6 +11,7 @@ import { syncFileSystem } from '../../base/sys/sys.js';
 import { Flights } from '../flights.js';
 import { RecordFiles } from '../records.js';
 import type { LayerRecord } from '../types.js';
+import { checkLayers, type DamagedLayer } from './check-layers.js';
 import { parseLayerRecord } from './layer-record.js';
 import type { UnpackLimits } from './tar-reader.js';
 import type { ExpectedLayer } from './unpack-job.js';
@@ -103,12 +104,10 @@ export class LayerStore {
   }
 
   /** What all layers take on disk. */
-  totals(): DiskUse {
+  totals(): Pick<DiskUse, 'size' | 'inodes'> {
     const all = [...this.#committed.values(), ...this.#fresh.values()];
-    return all.reduce((sum, { size, inodes }) => ({ size: sum.size + size, inodes: sum.inodes + inodes }), {
-      size: 0,
-      inodes: 0,
-    });
+    const sum = (of: (record: LayerRecord) => number): number => all.reduce((total, record) => total + of(record), 0);
+    return { size: sum(({ size }) => size), inodes: sum(({ inodes }) => inodes) };
   }
 
   /** Sees to it that a layer is unpacked; whoever else wants it meanwhile waits for the same. Ask base first. */
@@ -139,6 +138,16 @@ export class LayerStore {
     for (const chainId of left) this.#fresh.set(chainId, { ...this.record(chainId), unclaimedSince: Date.now() });
     const work = this.#commits.run('commit', () => this.#record(left.filter(isFresh)));
     this.#inBackground(work, 'finished layers of a failed pull will not outlive the daemon');
+  }
+
+  /** See {@link checkLayers}; those whose counts are not known are taken for whole. */
+  async check(signal: AbortSignal): Promise<{ readonly count: number; readonly damaged: DamagedLayer[] }> {
+    const layers = [...this.#committed.values()]
+      .filter(({ whole }) => whole !== undefined)
+      .map((record) => ({ record, path: this.#path('layers', record.dir) }));
+    const found = await checkLayers(layers, signal);
+    // What was removed meanwhile is no loss.
+    return { count: layers.length, damaged: found.filter(({ chainId }) => this.#committed.has(chainId)) };
   }
 
   /** True if layers wait in vain. */
@@ -282,7 +291,13 @@ export class LayerStore {
     this.#fresh.delete(record.chainId);
     if (committed) await this.#files.remove(record.dir);
     const grave = this.#path('ingest', record.dir);
-    await rename(this.#path('layers', record.dir), grave);
+    try {
+      await rename(this.#path('layers', record.dir), grave);
+    } catch (error) {
+      // A damaged layer may have no directory any more.
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      return;
+    }
     this.discard(grave);
   }
 

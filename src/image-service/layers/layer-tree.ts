@@ -35,6 +35,8 @@ export type Displaced = 'nothing' | 'something';
 export class LayerTree {
   readonly root: DirectoryNode;
   directories = 1;
+  /** Something was removed again, so what was made does not tell what is there. */
+  hasRemoved = false;
 
   /** @param path a new, empty directory, as a binary string. */
   constructor(path: string) {
@@ -72,6 +74,12 @@ export class LayerTree {
   /** Removes whatever is at a name, so that something else can be put there. */
   displace(parent: DirectoryNode, name: string): Displaced {
     const path = `${parent.path}/${name}`;
+    const displaced = this.#removeAt(path, parent, name);
+    this.hasRemoved ||= displaced === 'something';
+    return displaced;
+  }
+
+  #removeAt(path: string, parent: DirectoryNode, name: string): Displaced {
     if (parent.children.delete(name)) {
       rmSync(toPath(path), { recursive: true });
       return 'something';
@@ -93,6 +101,7 @@ export class LayerTree {
     if (found === undefined) return this.#make(parent, name, false);
     if (!isWhiteout(found)) throw dataLoss(`its parent ${JSON.stringify(name)} is not a directory`);
     unlinkSync(toPath(path));
+    this.hasRemoved = true;
     return this.#make(parent, name, true);
   }
 

@@ -38,7 +38,6 @@ interface LowerFile {
 
 /** Each holds a file descriptor until the layer is finished; archives that tools write have none at all. */
 const MAX_FILES = 1_000;
-const DISK_BLOCK = 4096;
 const PLACEHOLDER = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
@@ -83,19 +82,24 @@ export class LowerLinks {
   /** Takes away the file that stands for a lower one at its own path, as a whiteout there hides that. */
   hide(path: string): void {
     const file = this.#byPath.get(path);
-    if (file?.paths[0] === path && isAt(path, file)) unlinkSync(toPath(path));
+    if (file?.paths[0] !== path || !isAt(path, file)) return;
+    unlinkSync(toPath(path));
+    this.#tree.hasRemoved = true;
   }
 
   /**
    * Makes copies of the lower files. `lowers`: the layers below, top first, all unpacked.
-   * @returns bytes that they take @throws data-loss, resource-exhausted past `maxBytes`
+   * @returns the bytes of each @throws data-loss, resource-exhausted past `maxBytes` in all
    */
-  fill(lowers: readonly string[], maxBytes: number): number {
-    let bytes = 0;
+  fill(lowers: readonly string[], maxBytes: number): number[] {
+    const sizes: number[] = [];
+    let room = maxBytes;
     for (const file of this.#files) {
-      bytes += this.#fillOne(file, lowers, maxBytes - bytes);
+      const size = this.#fillOne(file, lowers, room);
+      sizes.push(size);
+      room -= size;
     }
-    return bytes;
+    return sizes;
   }
 
   close(): void {
@@ -172,7 +176,7 @@ function copy({ path, stats }: Source, [target = '']: readonly string[], room: n
   if (stats.size > room) throw resourceExhausted('the files that it links to exceed the limit on bytes');
   copyFileSync(toPath(path), toPath(target), constants.COPYFILE_FICLONE);
   applyAttributes(target, readAttributes(path));
-  return Math.ceil(stats.size / DISK_BLOCK) * DISK_BLOCK;
+  return stats.size;
 }
 
 /** A link, device or fifo in place of the empty files; nothing else can be linked to (link(2)). */

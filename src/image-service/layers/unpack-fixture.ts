@@ -2,6 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { expect } from '@jest/globals';
+
+import { countTree } from './count-tree.js';
 import { TarReader } from './tar-reader.js';
 import { Untar } from './untar.js';
 
@@ -28,7 +31,9 @@ export class UnpackScratch {
     try {
       for (let at = 0; at < archive.length; at += step) reader.push(archive.subarray(at, at + step));
       reader.end();
-      untar.finish(lowers);
+      const { inodes, whole } = untar.finish(lowers);
+      // What was counted on the way is how a layer is known to be whole later.
+      expect({ inodes, ...whole }).toEqual(countTree(root));
     } finally {
       untar.abandon();
     }

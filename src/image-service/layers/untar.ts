@@ -16,6 +16,7 @@ import { dataLoss, errnoOf } from '../../base/errors.js';
 import { mknodSync } from '../../base/sys/calls.js';
 import { futimensSync } from '../../base/sys/times.js';
 import { applyAttributes, applyLinkAttributes, applyXattrs } from './attributes.js';
+import { countTree } from './count-tree.js';
 import { isWhiteout, LayerTree, type DirectoryNode } from './layer-tree.js';
 import { LowerLinks, missing, noFile } from './lower-links.js';
 import { components, toBinary, toPath } from './paths.js';
@@ -37,6 +38,8 @@ const UMASK = parseInt(/^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/statu
 export interface DiskUse {
   readonly size: number;
   readonly inodes: number;
+  /** How the layer is known to be whole later. */
+  readonly whole: { readonly entries: number; readonly content: number };
 }
 
 interface Place {
@@ -55,10 +58,15 @@ export class Untar implements TarSink {
   readonly #links: LowerLinks;
   #maxBytes = Number.MAX_SAFE_INTEGER;
   #size = 0;
+  #content = 0;
   #files = 0;
+  /** Of files that had one already. */
+  #names = 0;
+  readonly #root: string;
 
   /** @param root a new, empty directory that nobody else writes to. */
   constructor(root: string) {
+    this.#root = root;
     this.#tree = new LayerTree(toBinary(root));
     this.#links = new LowerLinks(this.#tree);
   }
@@ -110,11 +118,17 @@ export class Untar implements TarSink {
    */
   finish(lowers: readonly string[]): DiskUse {
     const below = lowers.map(toBinary);
-    this.#size += this.#links.fill(below, this.#maxBytes - this.#size);
+    for (const size of this.#links.fill(below, this.#maxBytes - this.#size)) this.#count(size, size);
     this.#links.close();
     this.#tree.finish(below);
-    const { directories } = this.#tree;
-    return { size: this.#size + directories * DISK_BLOCK, inodes: this.#files + directories };
+    const { directories, hasRemoved } = this.#tree;
+    const size = this.#size + directories * DISK_BLOCK;
+    if (hasRemoved) {
+      const { inodes, ...whole } = countTree(this.#root);
+      return { size, inodes, whole };
+    }
+    const inodes = this.#files + directories;
+    return { size, inodes, whole: { entries: inodes - 1 + this.#names, content: this.#content } };
   }
 
   #describeRoot(entry: TarEntry): void {
@@ -165,7 +179,12 @@ export class Untar implements TarSink {
   #createFile(entry: TarEntry, place: Place): void {
     const fd = this.#replacing(place, () => openSync(toPath(place.path), CREATE, entry.mode & 0o777));
     this.#open = { fd, path: place.path, entry };
-    this.#size += Math.ceil((entry.stored ?? entry.size) / DISK_BLOCK) * DISK_BLOCK;
+    this.#count(entry.stored ?? entry.size, entry.size);
+  }
+
+  #count(stored: number, size: number): void {
+    this.#size += Math.ceil(stored / DISK_BLOCK) * DISK_BLOCK;
+    this.#content += size;
   }
 
   #symlink(entry: TarEntry, place: Place): void {
@@ -190,6 +209,7 @@ export class Untar implements TarSink {
     // GNU tar writes this for a file that it was given twice.
     if (target === place.path) return;
     this.#replacing(place, () => linkSync(toPath(target), toPath(place.path)));
+    this.#names++;
     this.#links.linked(target, place.path);
   }
 
