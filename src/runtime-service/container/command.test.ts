@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 import { expect, it } from '@jest/globals';
 
+import { deadlineSignal } from '../../base/abort.js';
 import { start } from '../../base/spawn.js';
 import { useScratch } from '../../base/testing.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
@@ -22,18 +23,31 @@ open my $f, '>', $ARGV[0]; print $f $pid; close $f;
 sleep 1 while 1;
 `;
 
-it('ends though the runtime has missed the end of its command', async () => {
+/** A runtime that never tells how its command ended. */
+const SILENT = `
+my $pid = fork;
+exit 3 if $pid == 0;
+waitpid $pid, 0;
+open my $f, '>', $ARGV[0]; print $f $pid; close $f;
+sleep 1 while 1;
+`;
+
+it.each([
+  ['though the runtime has missed the end of its command', LATE, undefined, { exitCode: 3, stopped: false }],
+  ['when its time is over, whatever becomes of the runtime', SILENT, 500, { exitCode: 137, stopped: true }],
+])('ends %s', async (_, program, timeoutMs, expected) => {
   const own = await ContainerWorld.make(scratch);
   const { status } = own.get(await own.run(await own.sandbox(), 'exec sleep 300'));
   if (status.state !== 'running') throw new TypeError(status.state);
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
   const [pidFile, pipes] = [scratch.path('pid'), new CommandPipes({ stdin: false })];
   try {
-    const runtime = start('perl', ['-e', LATE, pidFile], { stdio: [...pipes.stdio] });
+    const runtime = start('perl', ['-e', program, pidFile], { stdio: [...pipes.stdio] });
     const command = new Command(runtime, { path: 'perl', pidFile, cgroup });
     pipes.handOver();
-    const end = await command.endOrStop(new AbortController().signal, 'kill', pipes);
-    expect(end).toEqual({ exitCode: 3, stopped: false });
+    const stop = timeoutMs === undefined ? new AbortController().signal : deadlineSignal(timeoutMs);
+    const end = await command.endOrStop(stop, 'kill', pipes);
+    expect(end).toEqual(expected);
     expect(Number(await readFile(pidFile, 'latin1'))).toBeGreaterThan(0);
   } finally {
     pipes.close();

@@ -24,6 +24,8 @@ const REAP_MS = 50;
 const FIRST_LOOK_MS = 100;
 /** How often, at the least, a runtime is told that its command has ended. */
 const TELL_MS = 1_000;
+/** How long a runtime may outlive its command when there is no more time: it takes and tells what was written last. */
+const LATE_MS = 5_000;
 /** How long a command may take to end after its terminal has hung up. */
 const HANG_UP_MS = 1_000;
 
@@ -188,9 +190,9 @@ export class Command {
     return pid > 0 ? (identify(pid) ?? 'ended') : 'not-yet';
   }
 
-  /** False if the command has ended by itself. */
+  /** False if the command has ended by itself, and its runtime after it. */
   async #stop(way: 'kill' | 'hang-up'): Promise<boolean> {
-    if ((await this.#find()) === 'ended') return false;
+    if ((await this.#find()) === 'ended' && (await settlesWithin(this.#ended, LATE_MS))) return false;
     await (way === 'kill' ? this.#kill() : this.#hangUp());
     return true;
   }
