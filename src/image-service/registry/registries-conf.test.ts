@@ -94,6 +94,18 @@ describe('registries.conf', () => {
     ]);
   });
 
+  it('blocks one image of a repository', async () => {
+    const one = (image: string): string => `[[registry]]\nprefix = "${image}"\nblocked = true\n`;
+    const both = one('r.test/a:old') + one(`r.test/a@${DIGEST}`);
+    for (const image of ['r.test/a:old', `r.test/a@${DIGEST}`, `r.test/a:1@${DIGEST}`])
+      expect(codeOf(await rejection(ask(image, both)))).toBe('permission-denied');
+    for (const image of ['r.test/a', 'r.test/a:older', 'r.test/a:old-2', 'r.test/a/b:old'])
+      expect(await ask(image, both)).toHaveLength(1);
+    expect(await ask('r.test:5000/x', one('r.test'))).toHaveLength(1);
+    const moved = '[[registry]]\nprefix = "r.test/a:old"\nlocation = "m.test/a:new"\n';
+    expect((await rejection(ask('r.test/b', moved))).message).toContain('with a tag or digest can only be blocked');
+  });
+
   it('the longest prefix counts', () => {
     const conf = '[[registry]]\nprefix="r.test"\n[[registry]]\nprefix="r.test/a/b"\n[[registry]]\nprefix="r.test/a"\n';
     const { rules } = parseRegistriesConf(conf, 'f');

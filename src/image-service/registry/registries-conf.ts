@@ -9,7 +9,7 @@ import { parseToml, Section } from './toml-section.js';
 
 /** What containers-registries.conf(5) says of the images below a prefix. */
 export interface RegistryRule {
-  /** `host[:port][/path]`, or `*.domain`. */
+  /** `host[:port][/path]`, `*.domain`, or one image of a repository, which can only be blocked: `host/path:tag`, `host/path@digest`. */
   readonly prefix: string;
   /** What stands in the prefix's place when pulling. */
   readonly location: string;
@@ -106,9 +106,14 @@ function readRule(section: Section): RegistryRule {
   section.allow(RULE_KEYS);
   const location = section.string('location') ?? '';
   const prefix = section.string('prefix') || location;
-  if (!isPlace(prefix.replace(/^\*\./, ''))) throw section.error('prefix', `${JSON.stringify(prefix)} is no registry`);
+  const repository = prefix.includes('/') ? prefix.replace(/(?::\w[\w.-]*|@[\w.+-]+:[0-9a-f]+)$/, '') : prefix;
+  if (!isPlace(repository.replace(/^\*\./, '')))
+    throw section.error('prefix', `${JSON.stringify(prefix)} is no registry`);
   if (prefix.startsWith('*.') && prefix.includes('/')) throw section.error('prefix', 'with *. must have no path');
-  if (location !== '') checkLocation(section, location);
+  const isOne = repository !== prefix;
+  if (isOne && (!section.flag('blocked') || section.has('mirror')))
+    throw section.error('prefix', 'with a tag or digest can only be blocked');
+  if (location !== '' && !isOne) checkLocation(section, location);
   const digestOnly = section.flag('mirror-by-digest-only');
   return {
     prefix,
@@ -155,7 +160,7 @@ function readAliases(top: Section): Map<string, string> {
   return new Map(entries);
 }
 
-/** The rule with the longest prefix that the name (`registry/repository`) is below. */
+/** The rule with the longest prefix that the complete reference is below. */
 export function ruleFor(rules: readonly RegistryRule[], name: string): RegistryRule | undefined {
   const matching = rules.filter(({ prefix }) => matches(prefix, name));
   return matching.toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
@@ -163,5 +168,11 @@ export function ruleFor(rules: readonly RegistryRule[], name: string): RegistryR
 
 function matches(prefix: string, name: string): boolean {
   const [host = ''] = name.split('/');
-  return prefix.startsWith('*.') ? host.endsWith(prefix.slice(1)) : name === prefix || name.startsWith(`${prefix}/`);
+  return prefix.startsWith('*.') ? host.endsWith(prefix.slice(1)) : isBelow(prefix, name);
+}
+
+/** A host is not the same on another port, so only a path may be followed by a tag. */
+function isBelow(prefix: string, name: string): boolean {
+  const next = name.charAt(prefix.length);
+  return name.startsWith(prefix) && (next === '' || next === '/' || (prefix.includes('/') && /[:@]/.test(next)));
 }

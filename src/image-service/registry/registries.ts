@@ -5,7 +5,7 @@ import { AUTH_FILES } from './credential-chain.js';
 import { upstreamsOf, type Endpoint } from './endpoint.js';
 import { parseHostsFile } from './hosts-file.js';
 import { findHostsFile } from './hosts.js';
-import { formatReference, isShortName, nameOf, parseReference, type Reference } from './reference.js';
+import { formatReference, isShortName, parseReference, type Reference } from './reference.js';
 import { readRegistriesConf, ruleFor, type RegistriesConf } from './registries-conf.js';
 import { refuseBlocked, ruleEndpoints } from './rule-endpoints.js';
 import { shortNameReferences } from './short-names.js';
@@ -71,7 +71,7 @@ export class Registries {
    */
   async endpointsFor(reference: Reference): Promise<Endpoint[]> {
     const { hostsDirs } = this.#options;
-    const rule = ruleFor((await this.#conf()).rules, nameOf(reference));
+    const rule = ruleFor((await this.#conf()).rules, formatReference(reference));
     if (rule !== undefined) refuseBlocked(rule, reference);
     const hosts = await findHostsFile(reference.registry, hostsDirs);
     if (hosts !== undefined) {
