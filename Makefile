@@ -75,7 +75,7 @@ test-vm-packages: test-packages
 test-vm-short: build test-vm-packages ## pods, cgroups and crashes on cgroup v2, by runc and crun, in virtual machines
 	@e2e/vm/test-vm short
 
-test-vm: build test-vm-packages ## critest whole and crictl's suites on cgroup v2, by both drivers and runtimes; three quarters of an hour
+test-vm: build test-vm-packages ## critest whole and crictl's suites on cgroup v2, by both drivers and runtimes; forty minutes
 	@e2e/vm/test-vm all
 
 test-node24: build test-packages ## unit tests and some end-to-end ones on Node 24
