@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { sleep } from '../base/abort.js';
@@ -122,6 +122,23 @@ export async function processesIn(dir: string): Promise<ProcessRow[]> {
   const below = await Promise.all(entries.filter((e) => e.isDirectory()).map((e) => processesIn(join(dir, e.name))));
   const own = text.split('\n').filter(Boolean).map(Number);
   return [...own.flatMap((pid) => readProcess(pid) ?? []), ...below.flat()];
+}
+
+/**
+ * Removes what a runtime that failed has left of a container's cgroup: crun forgets one whose limits it could not set. One
+ * with processes stays, as do scopes, which systemd drops itself.
+ */
+export async function removeLeftCgroup(driver: CgroupDriver, parent: string, id: string): Promise<void> {
+  if (driver !== 'cgroupfs') return;
+  await Promise.all(hierarchies().map((mount) => removeEmpty(join(mount, parent, id))));
+}
+
+async function removeEmpty(dir: string): Promise<void> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeEmpty(join(dir, entry.name));
+  await rmdir(dir).catch((error: unknown) => {
+    if (!['ENOENT', 'EBUSY'].includes(errnoOf(error) ?? '')) throw error;
+  });
 }
 
 function ignoreGone(error: unknown): void {

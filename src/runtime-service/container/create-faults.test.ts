@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
@@ -78,6 +78,16 @@ describe('a creation that fails leaves nothing', () => {
       const { code, message } = await failsIn(own, sandboxId, config);
       expect(`${code ?? ''}: ${message}`).toMatch(expected);
     }
+  });
+
+  it('for a runtime that leaves a cgroup behind', async () => {
+    const made = scratch.path('made');
+    const body = `while [ "$1" != --bundle ]; do shift; done
+      path=$(grep -o '"cgroupsPath":"[^"]*"' "$2/config.json" | cut -d'"' -f4)
+      for dir in /sys/fs/cgroup/*/; do [ ! -e $dir/cgroup.procs ] || mkdir -p $dir$path/below; done
+      echo $path > ${made}; exit 1`;
+    await fails({ runtimePath: await wrapped('create', body) });
+    expect(await readFile(made, 'utf8')).toMatch(/^\/gantry-unit-/);
   });
 
   it('for a stop signal or a command that the image should have', async () => {

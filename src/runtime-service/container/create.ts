@@ -7,7 +7,7 @@ import { settleAll } from '../../base/settle-all.js';
 import { removeUnmounted } from '../../base/remove-unmounted.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
-import { cgroupDirsOf } from '../../oci/cgroup.js';
+import { cgroupDirsOf, removeLeftCgroup } from '../../oci/cgroup.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
 import type { SelinuxLabels } from '../../oci/selinux/label.js';
 import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
@@ -116,6 +116,8 @@ async function acquireAll(
     prepareBundle(context, { record, sandbox: sandbox.record, image, paths, labels }),
     prepareHost(context.runtimes, record, labels?.mount),
   ]);
+  const { cgroupDriver } = context.runtimes.get(record.handler).options;
+  undo.push('cgroup', () => removeLeftCgroup(cgroupDriver, sandbox.record.cgroupParent, id));
   const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes, user }));
   // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
