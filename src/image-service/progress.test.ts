@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 
 import { Progress, watchProgress } from './progress.js';
 
-async function* chunks(...sizes: number[]): AsyncGenerator<Uint8Array> {
+async function* chunks(...sizes: number[]): AsyncIterable<Uint8Array> {
   for (const size of sizes) yield await Promise.resolve(new Uint8Array(size));
 }
-async function drain(source: AsyncGenerator<Uint8Array>): Promise<void> {
-  while (!(await source.next()).done) continue;
+async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of source) expect(chunk).toBeDefined();
 }
 const row = (digest: string, isThere = false): { digest: string; size: number; isThere: () => boolean } => ({
   digest,

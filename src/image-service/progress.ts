@@ -1,4 +1,5 @@
 import { sleep } from '../base/abort.js';
+import { Download } from './registry/download.js';
 
 /** A layer of an image that is being fetched, in bytes as they are transferred. */
 export interface LayerProgress {
@@ -32,8 +33,14 @@ export class Progress {
     for (const digest of this.#bytes.keys()) if (!wanted.has(digest)) this.#bytes.delete(digest);
   }
 
-  /** The same bytes, counted for the layer; a second try starts again at none. */
-  async *counted(digest: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /** The same source, its bytes counted for the layer; a second try starts again at none. */
+  counted(digest: string, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    if (!(source instanceof Download)) return this.#counting(digest, source);
+    source.onReceived = ({ bytes }) => this.#bytes.set(digest, bytes);
+    return source;
+  }
+
+  async *#counting(digest: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let done = 0;
     for await (const chunk of source) {
       done += chunk.byteLength;

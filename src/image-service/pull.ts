@@ -7,6 +7,7 @@ import { installArtifact } from './install-artifact.js';
 import { installImage } from './install-image.js';
 import type { LayerStore, Unpacked } from './layers/layer-store.js';
 import type { Progress } from './progress.js';
+import { authorizer } from './registry/authorizer.js';
 import { checkBigDocument } from './registry/big-document.js';
 import { readLimited } from './registry/body.js';
 import { credentialChain } from './registry/credential-chain.js';
@@ -162,8 +163,10 @@ async function preparePull(context: PullContext, reference: Reference, options: 
   const store = await credentialChain({ authFiles: context.authFiles, helpers });
   const sources: CredentialSources = { reference, auth: options.auth, store };
   const endpoints = await context.registries.endpointsFor(reference);
+  const common = { http: context.http, image: reference, signal: options.signal };
   const sessions = endpoints.map(
-    (endpoint) => new RegistrySession(endpoint, { ...context, sources, signal: options.signal }),
+    (endpoint) =>
+      new RegistrySession(endpoint, { ...common, authorize: authorizer(endpoint, { ...context, sources }) }),
   );
   return { ...context, sources, sessions, what: formatReference(reference), name: nameOf(reference) };
 }

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { sleep } from '../base/abort.js';
+import { internal } from '../base/errors.js';
 import { silentLogger } from '../base/log.js';
 import { imageOf, type Blob } from './image-fixture.js';
 import { PullHouse, serveImage } from './pull-fixture.js';
-import { PartialBlobs } from './registry/partial-blobs.js';
+import { PartialBlob, PartialBlobs, type PartialLease } from './registry/partial-blobs.js';
 
 let house: PullHouse;
 let ranges: (string | undefined)[];
@@ -107,6 +108,18 @@ describe('a layer whose connection breaks', () => {
     expect(kept()).toEqual([]);
   });
 
+  it('is fetched anew when the range that goes on where it stopped is refused', async () => {
+    let cut = false;
+    const refusing = serve((response, start, request) => {
+      if (start > 0) response.writeHead(416).end();
+      else upTo(cut ? layer.size : 2 << 20)(response, start, request);
+      cut = true;
+    });
+    await house.registry('odd.test', refusing);
+    expect((await house.service.pull('odd.test/x')).id).toBe(big.id);
+    expect(ranges).toHaveLength(3);
+  });
+
   it('is fetched anew when what was kept is wrong or too long', async () => {
     for (const junk of [Buffer.alloc(4096, 7), Buffer.alloc(layer.size + 1)]) {
       seed(junk);
@@ -131,6 +144,45 @@ function seed(data: Buffer): void {
   writeFileSync(join(directory, layer.digest.replace(':', '-')), data);
 }
 
+describe('a layer that a thread downloads', () => {
+  const basic = `Basic ${Buffer.from('tester:secret').toString('base64')}`;
+  const guarded = serve((response, start, request) => {
+    if (request.headers.authorization === basic) upTo(2 << 20)(response, start, request);
+    else response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+  });
+
+  it('is asked for with the credentials of the call, which are kept for its next requests', async () => {
+    await house.registry('guarded.test', guarded);
+    const auth = { username: 'tester', password: 'secret' };
+    expect((await house.service.pull('guarded.test/x', { auth })).id).toBe(big.id);
+    // One refused, then the parts.
+    expect(ranges.length).toBeGreaterThanOrEqual(4);
+    expect(ranges.slice(0, 2)).toEqual([undefined, undefined]);
+    expect(ranges.slice(2).every((range) => range !== undefined)).toBe(true);
+  });
+
+  it.each([
+    ['no credentials', {}],
+    ['wrong ones', { auth: { username: 'tester', password: 'wrong' } }],
+  ])('is refused to a call with %s', async (_what, options) => {
+    await house.registry('guarded.test', guarded);
+    const failure = await house.failure('guarded.test/x', options);
+    expect([failure.code, failure.message]).toEqual(['unauthenticated', expect.stringContaining(layer.digest)]);
+  });
+
+  it('says what the registry says, and when to come again', async () => {
+    let asked = 0;
+    const busy = serve((response, start, request) => {
+      if (++asked > 1) upTo(layer.size)(response, start, request);
+      else response.writeHead(429, { 'retry-after': '1' }).end('{"errors":[{"code":"TOOMANYREQUESTS"}]}');
+    });
+    await house.registry('busy.test', busy);
+    const started = performance.now();
+    expect((await house.service.pull('busy.test/x')).id).toBe(big.id);
+    expect(performance.now() - started).toBeGreaterThan(1000);
+  });
+});
+
 describe('partial blobs', () => {
   it('expire while nothing is pulled', async () => {
     seed(Buffer.from('old'));
@@ -149,33 +201,42 @@ describe('partial blobs', () => {
     const path = join(partial(), layer.digest.replace(':', '-'));
     utimesSync(path, new Date(0), new Date(0));
     const other = { ...layer, digest: `sha256:${'0'.repeat(64)}` };
-    const first = await partials.open(other);
-    expect([first?.offset, existsSync(path)]).toEqual([0, false]);
-    expect(await partials.open(other)).toBeUndefined();
-    await first?.append(Buffer.from('abc'));
-    await first?.keep();
-    const again = await partials.open(other);
-    expect(again?.offset).toBe(3);
-    await again?.drop();
+    const first = await partials.lease(other);
+    const blob = await opened(first);
+    expect([blob.offset, existsSync(path)]).toEqual([0, false]);
+    expect(await partials.lease(other)).toBeUndefined();
+    await blob.append(Buffer.from('abc'));
+    await blob.keep();
+    first?.release();
+    const again = await opened(await partials.lease(other));
+    expect(again.offset).toBe(3);
+    await again.drop();
     expect(kept()).toEqual([]);
-    expect(await partials.open({ ...other, size: 5 })).toBeUndefined();
+    expect(await partials.lease({ ...other, size: 5 })).toBeUndefined();
   });
 
   it('are not written where the whole would come again in no time', async () => {
     const [options, mega] = [{ directory: partial(), logger: silentLogger() }, Buffer.alloc(1 << 20, 7)];
     const whole = { ...layer, size: 3 << 20 };
-    const quick = await new PartialBlobs({ ...options, worthMs: 3_600_000 }).open(whole);
-    await quick?.append(mega);
-    await quick?.append(mega);
-    await quick?.keep();
+    const place = (worthMs: number): Promise<PartialLease | undefined> =>
+      new PartialBlobs({ ...options, worthMs }).lease(whole);
+    const quick = await opened(await place(3_600_000));
+    await quick.append(mega);
+    await quick.append(mega);
+    await quick.keep();
     expect(kept()).toEqual([]);
-    const slow = await new PartialBlobs({ ...options, worthMs: 0 }).open(whole);
-    await slow?.append(mega);
-    await slow?.keep();
+    const slow = await opened(await place(0));
+    await slow.append(mega);
+    await slow.keep();
     // What was begun once goes on, however fast the rest comes.
-    const again = await new PartialBlobs({ ...options, worthMs: 3_600_000 }).open(whole);
-    await again?.append(mega);
-    await again?.keep();
+    const again = await opened(await place(3_600_000));
+    await again.append(mega);
+    await again.keep();
     expect(statSync(join(partial(), kept()[0] ?? '')).size).toBe(2 << 20);
   });
 });
+
+function opened(lease: PartialLease | undefined): Promise<PartialBlob> {
+  if (lease === undefined) throw internal('there is no place');
+  return PartialBlob.open(lease.place, layer.size);
+}

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { abortable } from '../../base/abort.js';
 import { ensureDirectory } from '../../base/files.js';
+import { Download } from '../registry/download.js';
 import type { UnpackLimits } from './tar-reader.js';
 import { DEFAULT_LIMITS, type ExpectedLayer } from './unpack-job.js';
 import type { Packed, PackRequest } from './pack-layer.js';
@@ -20,6 +21,8 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A blob from this size on is downloaded by the thread itself; for less, loading what that takes is not worth it. */
+const OWN_DOWNLOAD = 1 << 20;
 /** How long a thread is kept for the next layer: starting one takes longer than unpacking a small layer. */
 const IDLE_MS = 10_000;
 
@@ -109,9 +112,15 @@ export class UnpackPool {
 async function feed(thread: UnpackThread, options: UnpackOptions): Promise<DiskUse> {
   const { directory, expected, limits = DEFAULT_LIMITS } = options;
   thread.post({ type: 'start', request: { directory, limits, ...(expected === undefined ? {} : { expected }) } });
-  for await (const chunk of options.source) await thread.send(chunk);
-  await thread.flush();
-  await thread.ask({ type: 'end' }, 'verified');
+  const { source } = options;
+  if (source instanceof Download && source.blob.size >= OWN_DOWNLOAD) await thread.download(source);
+  else await send(thread, source);
   const answer = await thread.ask({ type: 'finish', lowers: await options.lowers() }, 'finished');
   return answer.use;
+}
+
+async function send(thread: UnpackThread, source: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of source) await thread.send(chunk);
+  await thread.flush();
+  await thread.ask({ type: 'end' }, 'verified');
 }

@@ -1,14 +1,20 @@
 import { Worker } from 'node:worker_threads';
 
-import { GantryError, internal } from '../../base/errors.js';
+import { settlesWithin } from '../../base/abort.js';
+import { internal, type GantryError } from '../../base/errors.js';
+import type { Refused } from '../registry/authorizer.js';
+import type { Download } from '../registry/download.js';
+import { fromMessage, toMessage } from './error-message.js';
 import type { FromWorker, ToWorker } from './unpack-worker.js';
 
-type Answer = Exclude<FromWorker['type'], 'taken' | 'failed'>;
+type Answer = Exclude<FromWorker['type'], 'taken' | 'received' | 'trouble' | 'refused' | 'failed'>;
 
 /** Bytes that go to the thread at a time: each message costs both threads a turn, and on a busy machine a wait for the processor. */
 const MESSAGE_BYTES = 256 << 10;
 /** Messages on their way, at most; more only cost memory. */
 const WINDOW = 4;
+/** A chunk is unpacked in a few milliseconds, on a bad disk in a second. */
+const END_MS = 5_000;
 
 /** The main thread's end of an unpacking thread. After an error it is dead: end it. */
 export class UnpackThread {
@@ -17,10 +23,12 @@ export class UnpackThread {
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #filling: Uint8Array<ArrayBuffer> | undefined;
   #filled = 0;
+  readonly #ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
   #inFlight = 0;
   #failure: GantryError | undefined;
   #wake: (() => void) | undefined;
   #answer: FromWorker | undefined;
+  #download: Download | undefined;
 
   constructor() {
     this.#worker.on('message', (message: FromWorker) => this.#onMessage(message));
@@ -56,6 +64,13 @@ export class UnpackThread {
     this.#filled = 0;
   }
 
+  /** Has the thread fetch and unpack a blob. What its registry wants to know of the caller is answered here, where the credentials are. */
+  async download(download: Download): Promise<void> {
+    this.#download = download;
+    await this.ask({ type: 'download', order: download.order }, 'verified');
+    this.#download = undefined;
+  }
+
   /** Sends a message and waits for its answer. */
   async ask<T extends Answer>(message: ToWorker, type: T): Promise<Extract<FromWorker, { type: T }>> {
     this.post(message);
@@ -76,8 +91,13 @@ export class UnpackThread {
     this.#worker.ref();
   }
 
+  /**
+   * Ends the thread, whatever it does. It is asked to first: to be ended in the middle of a system call made through koffi can take the
+   * process with it. One that does not answer hangs in the kernel, and ends when that lets it go.
+   */
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    this.post({ type: 'exit' });
+    if (!(await settlesWithin(this.#ended, END_MS))) await this.#worker.terminate();
   }
 
   async #news(): Promise<void> {
@@ -86,8 +106,11 @@ export class UnpackThread {
   }
 
   #onMessage(message: FromWorker): void {
-    if (message.type === 'failed') this.#fail(new GantryError(message.code, message.message));
+    if (message.type === 'failed') this.#fail(fromMessage(message.error));
     else if (message.type === 'taken') this.#onTaken(message.buffer);
+    else if (message.type === 'received') this.#download?.noteReceived(message.received);
+    else if (message.type === 'trouble') this.#download?.noteTrouble(fromMessage(message.error));
+    else if (message.type === 'refused') void this.#authorize(message.refused);
     else this.#answer = message;
     this.#wake?.();
   }
@@ -95,6 +118,14 @@ export class UnpackThread {
   #onTaken(buffer: Uint8Array<ArrayBuffer>): void {
     this.#inFlight--;
     this.#free.push(buffer);
+  }
+
+  async #authorize(refused: Refused): Promise<void> {
+    try {
+      this.post({ type: 'authorize', authorization: await this.#download?.session.authorize(refused) });
+    } catch (error) {
+      this.post({ type: 'authorize', error: toMessage(error) });
+    }
   }
 
   #fail(error: GantryError): void {

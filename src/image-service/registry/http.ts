@@ -7,7 +7,7 @@ import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { abortReason } from '../../base/abort.js';
 import { errnoOf, unavailable, type GantryError } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
-import { Proxies } from './proxies.js';
+import { Proxies, type Environment } from './proxies.js';
 import { secureContext } from './tls.js';
 import { transient } from './transient.js';
 
@@ -30,6 +30,13 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** Silence in the middle of a body; time that we take ourselves does not count. */
   readonly stallMs: number;
+}
+
+/** What a pool is made of; plain, so that another thread can have one of its own. */
+export interface HttpSettings {
+  readonly timeouts: HttpTimeouts;
+  /** The variables that name proxies. */
+  readonly environment: Environment;
 }
 
 const MAX_REDIRECTS = 10;
@@ -57,6 +64,10 @@ export class HttpPool {
   constructor(timeouts: HttpTimeouts, proxies = new Proxies({})) {
     this.#timeouts = timeouts;
     this.#proxies = proxies;
+  }
+
+  get settings(): HttpSettings {
+    return { timeouts: this.#timeouts, environment: this.#proxies.environment };
   }
 
   /**

@@ -4,8 +4,12 @@ import { isObject, parseObject, stringOf, textsOf, type JsonObject } from './jso
 import { CONFIG_TYPES, INDEX_TYPES, isLayerType, isSchema1, MANIFEST_TYPES } from './media-types.js';
 
 /** Content by its digest (OCI image-spec, descriptor.md). */
-export interface Descriptor {
+export interface Descriptor extends BlobName {
   readonly mediaType: string;
+}
+
+/** What a blob is asked for by, and checked against. */
+export interface BlobName {
   readonly digest: string;
   readonly size: number;
 }

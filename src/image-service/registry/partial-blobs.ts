@@ -5,7 +5,7 @@ import { describeError, errnoOf } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
 import type { Logger } from '../../base/log.js';
 import { fileChunks } from '../layout-files.js';
-import type { Descriptor } from './manifest.js';
+import type { BlobName } from './manifest.js';
 
 export interface PartialBlobsOptions {
   readonly directory: string;
@@ -16,6 +16,18 @@ export interface PartialBlobsOptions {
   /** What would be fetched again within that time is not written twice. */
   readonly worthMs?: number;
   readonly logger: Logger;
+}
+
+/** Where the beginning of one blob is kept; plain, so that another thread can be told. */
+export interface PartialPlace {
+  readonly path: string;
+  readonly worthMs: number;
+}
+
+export interface PartialLease {
+  readonly place: PartialPlace;
+  readonly noteTrouble: (error: unknown) => void;
+  readonly release: () => void;
 }
 
 const DAY_MS = 86_400_000;
@@ -37,20 +49,20 @@ export class PartialBlobs {
     this.#options = options;
   }
 
-  /** What there is of a blob, to be read and added to by one download at a time; undefined if there is nothing to be had. */
-  async open({ digest, size }: Descriptor): Promise<PartialBlob | undefined> {
-    const { directory, minSize = MIN_SIZE, worthMs = WORTH_MS, logger } = this.#options;
+  /** A place for what comes of a blob, for one download at a time; undefined if there is none to be had. */
+  async lease({ digest, size }: BlobName): Promise<PartialLease | undefined> {
+    const { directory, minSize = MIN_SIZE, worthMs = WORTH_MS } = this.#options;
     const path = join(directory, digest.replace(':', '-'));
     if (size < minSize || this.#inUse.has(path)) return undefined;
     this.#inUse.add(path);
-    try {
-      await this.#sweep();
-      return await PartialBlob.open(path, { size, worthMs, release: () => this.#inUse.delete(path) });
-    } catch (error) {
-      this.#inUse.delete(path);
-      logger.warn({ path, error: describeError(error) }, 'a download will not be resumed if it is cut short');
-      return undefined;
-    }
+    const noteTrouble = (error: unknown): void => this.#warn(path, error);
+    await this.#sweep().catch(noteTrouble);
+    return { place: { path, worthMs }, noteTrouble, release: () => this.#inUse.delete(path) };
+  }
+
+  #warn(path: string, error: unknown): void {
+    const message = 'a download will not be resumed if it is cut short';
+    this.#options.logger.warn({ path, error: describeError(error) }, message);
   }
 
   /** Deletes what expires from now on, until `stop`, though nothing be pulled. */
@@ -86,54 +98,55 @@ async function changedAt(path: string): Promise<number> {
   );
 }
 
-interface PartialBlobOptions {
-  /** Of the whole blob. */
-  readonly size: number;
-  readonly worthMs: number;
-  readonly release: () => void;
-}
-
 /** One blob's beginning. End it with `keep` or `drop`. */
 export class PartialBlob {
   /** Bytes that were there when it was opened. */
   readonly offset: number;
-  readonly #path: string;
+  readonly #place: PartialPlace;
+  readonly #size: number;
   readonly #file: FileHandle;
-  readonly #options: PartialBlobOptions;
   readonly #opened = performance.now();
-  #batch: Uint8Array[] = [];
+  /** Copied into, one while the other is written: chunks that waited for the disk would be garbage that is dear to collect. */
+  #batch: Buffer | undefined;
+  #spare: Buffer | undefined;
   #batched = 0;
   #writing: Promise<unknown> = Promise.resolve();
   #usable = true;
   #isBegun = false;
 
-  private constructor(parts: { path: string; file: FileHandle; offset: number }, options: PartialBlobOptions) {
-    this.#path = parts.path;
-    this.#file = parts.file;
-    this.offset = parts.offset;
-    this.#options = options;
+  private constructor(place: PartialPlace, blob: { readonly file: FileHandle; offset: number; size: number }) {
+    this.#place = place;
+    this.#file = blob.file;
+    this.#size = blob.size;
+    this.offset = blob.offset;
   }
 
-  static async open(path: string, options: PartialBlobOptions): Promise<PartialBlob> {
-    const file = await open(path, 'a', 0o600);
+  /** @param size of the whole blob, in bytes */
+  static async open(place: PartialPlace, size: number): Promise<PartialBlob> {
+    const file = await open(place.path, 'a', 0o600);
     const { size: there } = await file.stat();
     // More than the whole can be no beginning of it.
-    if (there > options.size) await file.truncate(0);
-    return new PartialBlob({ path, file, offset: there > options.size ? 0 : there }, options);
+    if (there > size) await file.truncate(0);
+    return new PartialBlob(place, { file, offset: there > size ? 0 : there, size });
   }
 
-  read(): AsyncIterable<Uint8Array> {
-    return fileChunks(this.#path);
+  /** The bytes that were there when it was opened. */
+  kept(): AsyncIterable<Uint8Array> | [] {
+    return this.offset > 0 ? fileChunks(this.#place.path) : [];
   }
 
   /** Adds what was downloaded next. Waits for the disk only if it is a batch behind. */
   async append(chunk: Uint8Array): Promise<void> {
-    if (!this.#usable) return;
-    this.#batch.push(chunk);
-    this.#batched += chunk.byteLength;
-    if (this.#batched < BATCH) return;
-    if (this.#isQuick()) this.#usable = false;
-    await this.#flush();
+    for (let rest = chunk; rest.byteLength > 0 && this.#usable;) {
+      this.#batch ??= Buffer.allocUnsafeSlow(BATCH);
+      const part = rest.subarray(0, BATCH - this.#batched);
+      this.#batch.set(part, this.#batched);
+      this.#batched += part.byteLength;
+      rest = rest.subarray(part.byteLength);
+      if (this.#batched < BATCH) return;
+      if (this.#isQuick()) this.#usable = false;
+      await this.#flush();
+    }
   }
 
   /** Leaves it for the next download. */
@@ -146,7 +159,7 @@ export class PartialBlob {
   /** Deletes it: the blob is complete, or what is here is wrong. */
   async drop(): Promise<void> {
     this.#usable = false;
-    await unlink(this.#path).catch((error: unknown) => {
+    await unlink(this.#place.path).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
     });
     await this.#close();
@@ -154,29 +167,26 @@ export class PartialBlob {
 
   /** By the first batch: a download that is that fast is not worth its way to the disk. */
   #isQuick(): boolean {
-    const { size, worthMs } = this.#options;
     if (this.offset > 0 || this.#isBegun) return false;
-    return ((performance.now() - this.#opened) / this.#batched) * size < worthMs;
+    return ((performance.now() - this.#opened) / this.#batched) * this.#size < this.#place.worthMs;
   }
 
   async #close(): Promise<void> {
     this.#usable = false;
     await this.#writing;
     await this.#file.close();
-    this.#options.release();
   }
 
   async #flush(): Promise<void> {
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#batched = 0;
     await this.#writing;
-    if (batch.length === 0 || !this.#usable) return;
+    const [batch, length] = [this.#batch, this.#batched];
+    this.#batched = 0;
+    if (batch === undefined || length === 0 || !this.#usable) return;
     this.#isBegun = true;
+    [this.#batch, this.#spare] = [this.#spare, batch];
     // A full disk ends the keeping, not the pull; a short write would leave a hole, so nothing follows it.
-    this.#writing = this.#file.writev(batch).then(
-      ({ bytesWritten }) =>
-        (this.#usable &&= bytesWritten === batch.reduce((sum, { byteLength }) => sum + byteLength, 0)),
+    this.#writing = this.#file.write(batch, 0, length).then(
+      ({ bytesWritten }) => (this.#usable &&= bytesWritten === length),
       () => (this.#usable = false),
     );
   }

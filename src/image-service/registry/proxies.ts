@@ -2,19 +2,24 @@ import { BlockList, isIP } from 'node:net';
 
 import { failedPrecondition } from '../../base/errors.js';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'];
 
 /**
  * The proxies that the environment names, by Go's rules, which nodes' administrators know: HTTP_PROXY and HTTPS_PROXY by the
  * scheme of the request, and NO_PROXY with names, domains, addresses and networks. Loopback is never asked through a proxy.
  */
 export class Proxies {
+  /** The variables that it was made of. */
+  readonly environment: Environment;
   readonly #http: URL | undefined;
   readonly #https: URL | undefined;
   readonly #exceptions: readonly string[];
 
   /** @throws failed-precondition naming a variable that holds no proxy, without its value: it may have a password */
   constructor(environment: Environment) {
+    this.environment = Object.fromEntries(VARIABLES.map((name) => [name, read(environment, name)]));
     this.#http = proxyOf(environment, 'http_proxy');
     this.#https = proxyOf(environment, 'https_proxy');
     const exceptions = (read(environment, 'no_proxy') ?? '').split(',').map((entry) => entry.trim().toLowerCase());

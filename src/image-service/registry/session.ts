@@ -6,19 +6,17 @@ import {
   unauthenticated,
   unavailable,
 } from '../../base/errors.js';
+import type { Authorize, Refused } from './authorizer.js';
 import { checkBigDocument } from './big-document.js';
 import { named, readLimited } from './body.js';
-import { parseChallenges } from './challenge.js';
-import { credentialsFor, type CredentialSources } from './credentials-for.js';
 import { digestOf, isDigest } from './digest.js';
 import type { Endpoint } from './endpoint.js';
-import type { HttpAnswer, HttpPool } from './http.js';
+import type { HttpAnswer, HttpPool, HttpSettings } from './http.js';
 import { isObject, parseObject, stringOf } from './json.js';
-import type { Descriptor } from './manifest.js';
+import type { BlobName } from './manifest.js';
 import { ACCEPT } from './media-types.js';
+import type { Reference } from './reference.js';
 import { isPassing, parseRetryAfter, transient } from './transient.js';
-import type { TokenCache } from './token-cache.js';
-import { basicHeader, fetchToken, type TokenRequest } from './token.js';
 
 /** Registries refuse bigger manifests; so must we (OCI distribution-spec, "Pushing Manifests"). */
 const MAX_MANIFEST = 4 << 20;
@@ -30,13 +28,24 @@ export interface FetchedManifest {
   readonly digest: string;
 }
 
+/** The name that an image goes by. */
+export type ImagePlace = Pick<Reference, 'registry' | 'repository'>;
+
 export interface SessionOptions {
   readonly http: HttpPool;
-  readonly tokens: TokenCache;
-  readonly sources: CredentialSources;
+  readonly image: ImagePlace;
+  readonly authorize: Authorize;
+  /** What an earlier request was answered for. */
+  readonly authorization?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of every byte of a blob that a server sent. */
-  readonly onBytes?: ((count: number) => void) | undefined;
+}
+
+/** What another thread needs to go on with a conversation, but for the answers to challenges. */
+export interface SessionOrder {
+  readonly endpoint: Endpoint;
+  readonly image: ImagePlace;
+  readonly authorization: string | undefined;
+  readonly http: HttpSettings;
 }
 
 /** One pull's conversation with one endpoint: what it learned of authentication is kept to the end of the pull. */
@@ -48,13 +57,31 @@ export class RegistrySession {
   constructor(endpoint: Endpoint, options: SessionOptions) {
     this.endpoint = endpoint;
     this.#options = options;
+    this.#authorization = options.authorization;
   }
 
   /** The same conversation, to be ended by another signal. */
   withSignal(signal: AbortSignal): RegistrySession {
-    const session = new RegistrySession(this.endpoint, { ...this.#options, signal });
-    session.#authorization = this.#authorization;
-    return session;
+    return new RegistrySession(this.endpoint, { ...this.#options, authorization: this.#authorization, signal });
+  }
+
+  get order(): SessionOrder {
+    const { image, http } = this.#options;
+    const { registry, repository } = image;
+    return {
+      endpoint: this.endpoint,
+      image: { registry, repository },
+      authorization: this.#authorization,
+      http: http.settings,
+    };
+  }
+
+  /** Answers a challenge that came here or in another thread, and remembers the answer. */
+  async authorize(refused: Refused): Promise<string | undefined> {
+    const { authorize, signal } = this.#options;
+    const authorization = await authorize(refused, signal);
+    if (authorization !== undefined) this.#authorization = authorization;
+    return authorization;
   }
 
   /** Fetches a manifest by tag or digest, and verifies it against the digest asked for or announced. */
@@ -81,7 +108,7 @@ export class RegistrySession {
    * Opens a blob, from its byte `offset` on. Its content is for the reader to verify.
    * @throws data-loss if its length is announced wrong.
    */
-  async openBlob({ digest, size }: Descriptor, offset = 0): Promise<AsyncIterable<Uint8Array>> {
+  async openBlob({ digest, size }: BlobName, offset = 0): Promise<AsyncIterable<Uint8Array>> {
     const what = `blob ${digest}`;
     const answer = await this.#get(`blobs/${digest}`, offset === 0 ? {} : { range: `bytes=${offset}-` });
     const start = answer.status === 206 ? rangeStart(answer) : 0;
@@ -92,7 +119,7 @@ export class RegistrySession {
       answer.body.destroy();
       throw dataLoss(`${what} ${wrong ?? `${says ?? ''}, where the manifest says ${size - start}`}`);
     }
-    return skip(named(answer.body, what), { count: offset - start, onBytes: this.#options.onBytes });
+    return skip(named(answer.body, what), offset - start);
   }
 
   async #get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
@@ -101,23 +128,27 @@ export class RegistrySession {
       const answer = await this.#send(url, headers);
       if (isContent(answer)) return answer;
       // The second answer may have been a token that was kept too long, and the third is a new one.
-      const authorization = answer.status === 401 && tries < 3 ? await this.#answerChallenge(answer) : undefined;
-      if (authorization === undefined) throw await refusal(answer, this.endpoint, path);
+      const isAnswered = answer.status === 401 && tries < 3 && (await this.#answerChallenge(answer));
+      if (!isAnswered) throw await refusal(answer, this.endpoint, path);
       answer.body.destroy();
-      this.#authorization = authorization;
     }
   }
 
   get #repository(): string {
-    return this.endpoint.path ?? this.#options.sources.reference.repository;
+    return this.endpoint.path ?? this.#options.image.repository;
+  }
+
+  async #answerChallenge(answer: HttpAnswer): Promise<boolean> {
+    const challenges = answer.headers['www-authenticate'];
+    const refused = { challenges, authorization: this.#authorization, repository: this.#repository };
+    return (await this.authorize(refused)) !== undefined;
   }
 
   /** Mirrors are told by `ns` which registry is meant, as containerd does, unless their path says it. */
   #url(path: string): string {
-    const { reference } = this.#options.sources;
     const url = new URL(`${this.endpoint.base}/${this.#repository}/${path}`);
     if (this.endpoint.role === 'mirror' && this.endpoint.path === undefined)
-      url.searchParams.set('ns', reference.registry);
+      url.searchParams.set('ns', this.#options.image.registry);
     return url.href;
   }
 
@@ -126,39 +157,6 @@ export class RegistrySession {
     const authorization = this.#authorization;
     const all = authorization === undefined ? headers : { ...headers, authorization };
     return http.send(this.endpoint, { url, headers: all, signal });
-  }
-
-  /** What to answer a 401 with; undefined if there is nothing more to show. */
-  async #answerChallenge(answer: HttpAnswer): Promise<string | undefined> {
-    const { sources, signal } = this.#options;
-    const { credentials } = await credentialsFor(this.endpoint, sources);
-    if (credentials.kind === 'registry') return this.#once(`Bearer ${credentials.token}`);
-    const challenges = parseChallenges(answer.headers['www-authenticate']);
-    const challenge = challenges.find(({ scheme }) => scheme === 'bearer');
-    if (challenge !== undefined) {
-      const scope = `repository:${this.#repository}:pull`;
-      return this.#once(
-        `Bearer ${await this.#token({ endpoint: this.endpoint, challenge, credentials, scope, signal })}`,
-      );
-    }
-    const basic = challenges.some(({ scheme }) => scheme === 'basic');
-    return basic && credentials.kind === 'basic' ? this.#once(basicHeader(credentials)) : undefined;
-  }
-
-  /** A token that was kept, unless it is the one that was just refused. */
-  async #token({ signal, ...request }: TokenRequest): Promise<string> {
-    const { http, tokens } = this.#options;
-    const kept = tokens.find(request);
-    if (kept !== undefined && this.#authorization !== `Bearer ${kept}`) return kept;
-    tokens.forget(request);
-    const token = await fetchToken(http, { ...request, signal });
-    tokens.keep(request, token);
-    return token.text;
-  }
-
-  /** What was refused once is not shown again. */
-  #once(authorization: string): string | undefined {
-    return this.#authorization === authorization ? undefined : authorization;
   }
 }
 
@@ -174,13 +172,9 @@ function rangeStart({ headers }: HttpAnswer): number {
 }
 
 /** A server may answer with more than the range, or with all. */
-async function* skip(
-  source: AsyncIterable<Uint8Array>,
-  { count, onBytes }: { readonly count: number; readonly onBytes: SessionOptions['onBytes'] },
-): AsyncGenerator<Uint8Array> {
+async function* skip(source: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
   let left = count;
   for await (const chunk of source) {
-    onBytes?.(chunk.byteLength);
     if (left < chunk.byteLength) yield chunk.subarray(left);
     left = Math.max(0, left - chunk.byteLength);
   }
