@@ -87,6 +87,10 @@ describe('a docker-archive', () => {
     write('layer.tar', tarOf([{ name: 'other' }]));
     list({ Config: 'ok.json', Layers: ['layer.tar'] });
     expect(await failure()).toMatch(/^data-loss: .*uncompressed digest/);
+    const digested = `example.test/x@sha256:${'0'.repeat(64)}`;
+    list({ Config: 'ok.json', Layers: [], RepoTags: [digested] });
+    write('ok.json', config());
+    expect(await failure()).toMatch(new RegExp(`^invalid-argument: .*no digests, so none is ${digested}`));
     list();
     expect(await failure()).toMatch(/lists no images/);
     write('manifest.json', '{');

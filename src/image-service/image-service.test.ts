@@ -97,6 +97,10 @@ describe('import', () => {
 
   it('names an image that the layout does not name', async () => {
     const image = imageOf({ layers: [[]] });
+    const lie = `mine@sha256:${'0'.repeat(64)}`;
+    expect(await failure(service.importLayout(layoutOf({ '': image }), { name: lie }))).toBe(
+      `invalid-argument: the image cannot be called ${lie}, its digest is ${image.manifest.digest}`,
+    );
     const [imported] = await service.importLayout(layoutOf({ '': image }), { name: 'mine' });
     expect(imported?.repoTags).toEqual(['docker.io/library/mine:latest']);
     const both = layoutOf({ a: image, b: imageOf({ layers: [] }) });

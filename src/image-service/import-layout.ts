@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 
 import { failedPrecondition, hasCode, invalidArgument, notFound, signatureRefused } from '../base/errors.js';
@@ -52,20 +52,31 @@ export async function importLayout(
   options: ImportOptions = {},
 ): Promise<ImageRecord[]> {
   if (!isAbsolute(path)) throw invalidArgument(`path ${JSON.stringify(path)} must be absolute`);
-  const stats = await lstat(path).catch((error: unknown) => {
-    throw invalidArgument(`${path} cannot be read`, error);
-  });
-  if (stats.isDirectory()) return importDirectory(context, { ...options, directory: path, what: path, kind: 'oci' });
+  const source = { what: path, place: await placeOf(path) };
+  const stats = await stat(source.place);
+  if (stats.isDirectory())
+    return importDirectory(context, { ...options, ...source, directory: source.place, kind: 'oci' });
   if (!stats.isFile()) throw invalidArgument(`${path} is neither a directory nor a file`);
-  return importArchive(context, path, options);
+  return importArchive(context, source, options);
 }
 
-async function importArchive(context: ImportContext, path: string, options: ImportOptions): Promise<ImageRecord[]> {
+/** Where links and `..` lead: a policy's scopes are such paths, and what they say must hold for what is read. */
+async function placeOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    throw invalidArgument(`${path} cannot be read`, error);
+  }
+}
+
+type Source = Pick<Layout, 'what' | 'place'>;
+
+async function importArchive(context: ImportContext, source: Source, options: ImportOptions): Promise<ImageRecord[]> {
   const { path: directory } = context.layers.ingestPath();
   const lowers = (): Promise<string[]> => Promise.resolve([]);
   try {
-    await context.pool.unpack({ source: fileChunks(path), directory, lowers, signal: options.signal });
-    return await importDirectory(context, { ...options, directory, what: path, kind: 'oci-archive' });
+    await context.pool.unpack({ source: fileChunks(source.place), directory, lowers, signal: options.signal });
+    return await importDirectory(context, { ...options, ...source, directory, kind: 'oci-archive' });
   } finally {
     context.layers.discard(directory);
   }
@@ -75,6 +86,8 @@ interface Layout extends ImportOptions {
   readonly directory: string;
   /** What the user called it. */
   readonly what: string;
+  /** Its path without links. */
+  readonly place: string;
   /** What containers' tools call a layout that is a directory, or a file. */
   readonly kind: 'oci' | 'oci-archive';
 }
@@ -91,8 +104,8 @@ async function importDirectory(context: ImportContext, layout: Layout): Promise<
 }
 
 /** Files bring no signatures that could be checked, so where the policy asks for some they are refused. */
-async function refuseUntrusted({ trust }: ImportContext, { what }: Layout, transport: string): Promise<void> {
-  const rule = await trust.ruleForFile(transport, what);
+async function refuseUntrusted({ trust }: ImportContext, { what, place }: Layout, transport: string): Promise<void> {
+  const rule = await trust.ruleForFile(transport, place);
   if (signedRequirements(rule, what).length === 0) return;
   throw signatureRefused(`${what} must be signed, says ${rule.from}, and has no signatures that could be checked`);
 }
@@ -119,7 +132,7 @@ async function importArchived(
     const names = layout.name === undefined ? tags : [layout.name];
     const fetchLayer: FetchLayer = (layer, unpack) => unpack(fileChunks(files.get(layer.digest) ?? ''));
     const content = { manifest, configJson, fetchLayer };
-    const complete = names.map((name) => formatReference(parseReference(name)));
+    const complete = names.map((name) => taggedName(name, layout.what));
     imported.push(await install(context, layout, { content, names: { tags: complete, digests: [] } }));
   }
   return imported;
@@ -175,7 +188,7 @@ async function importImage(
   layout: Layout,
   { entry, manifest }: LayoutImage,
 ): Promise<ImageRecord> {
-  const names = layout.name === undefined ? namesOf(entry) : namesFor(layout.name, entry.digest);
+  const names = layout.name === undefined ? namesOf(entry) : namesGiven(layout.name, entry.digest);
   const configJson = await readBlobText(layout.directory, manifest.config);
   const fetchLayer: FetchLayer = (layer, unpack) => unpack(readBlob(layout.directory, layer));
   return install(context, layout, { content: { manifest, configJson, fetchLayer }, names });
@@ -202,6 +215,19 @@ async function install(
 function namesOf({ annotations, digest }: IndexEntry): ImageNames {
   const name = stringOf(annotations[FULL_NAME]) || stringOf(annotations[REF_NAME]);
   return /[/:]/.test(name) ? namesFor(name, digest) : { tags: [], digests: [] };
+}
+
+/** The digests of an archive of Docker are gone, so it must not answer to any. */
+function taggedName(name: string, what: string): string {
+  const reference = parseReference(name);
+  if (reference.digest === undefined) return formatReference(reference);
+  throw invalidArgument(`${what} is a docker-archive, whose images have no digests, so none is ${name}`);
+}
+
+function namesGiven(text: string, digest: string): ImageNames {
+  const { digest: wanted = digest } = parseReference(text);
+  if (wanted === digest) return namesFor(text, digest);
+  throw invalidArgument(`the image cannot be called ${text}, its digest is ${digest}`);
 }
 
 function namesFor(text: string, digest: string): ImageNames {
