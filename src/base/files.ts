@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { dataLoss, errnoOf } from './errors.js';
+import { dataLoss, errnoOf, failedPrecondition } from './errors.js';
 import { removeDeepTree } from './sys/sys.js';
 
 export interface WriteOptions {
@@ -61,6 +61,15 @@ export async function readIfExists(path: string): Promise<string | undefined> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
+  }
+}
+
+/** The same for a file that people write. @throws failed-precondition naming it if it is there and cannot be read */
+export async function readConfigIfExists(path: string): Promise<string | undefined> {
+  try {
+    return await readIfExists(path);
+  } catch (error) {
+    throw failedPrecondition(`${path} cannot be read`, error);
   }
 }
 

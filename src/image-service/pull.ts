@@ -24,7 +24,7 @@ import { formatReference, nameOf, type Reference } from './registry/reference.js
 import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { TokenCache } from './registry/token-cache.js';
-import { fetchSignatures } from './registry/signatures.js';
+import { fetchSignatures, type Signature } from './registry/signatures.js';
 import { checkSignatures, signedRequirements } from './trust/check-signatures.js';
 import type { Rule } from './trust/policy.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
@@ -147,10 +147,20 @@ async function trustedManifest(
   top: FetchedManifest,
   { rule, signal = new AbortController().signal }: { readonly rule: Rule; readonly signal?: AbortSignal | undefined },
 ): Promise<FetchedManifest> {
-  const { fetched } = await findManifest(pull, top, signal);
-  const signatures = await fetchSignatures(fetched.digest, { ...pull, signal });
+  const { fetched, signatures } = await manifestAndSignatures(pull, top, signal).catch((error: unknown) => {
+    throw wrapError(error, `pull ${pull.what}`);
+  });
   await checkSignatures(rule, { reference: pull.sources.reference, digest: fetched.digest }, signatures);
   return fetched;
+}
+
+async function manifestAndSignatures(
+  pull: Pull,
+  top: FetchedManifest,
+  signal: AbortSignal,
+): Promise<{ readonly fetched: FetchedManifest; readonly signatures: readonly Signature[] }> {
+  const { fetched } = await findManifest(pull, top, signal);
+  return { fetched, signatures: await fetchSignatures(fetched.digest, { ...pull, signal }) };
 }
 
 function shareFetch(pull: Pull, wanted: Wanted, signal: AbortSignal | undefined): Promise<ImageContent> {

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { imageOf, indexOf, writeLayout, HOST_ARCHITECTURE } from './image-fixture.js';
+import { blobOf, imageOf, indexOf, writeLayout, HOST_ARCHITECTURE, type FixtureImage } from './image-fixture.js';
 import { PullHouse } from './pull-fixture.js';
 import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
 import { signatureImage, signatureTag, type FixtureSignature } from './signature-fixture.js';
@@ -74,6 +74,16 @@ async function push(
   return { name, id: image.id, digest };
 }
 
+/** Signatures whose payloads would be bigger together than is read. */
+function hugeSignatures(): FixtureImage {
+  const image = signatureImage(
+    [1, 2].map(() => ({ key: KEYS.ecdsa.privateKey, digest: `sha256:${'0'.repeat(64)}`, reference: 'r.test/x:v1' })),
+  );
+  const body = JSON.parse(image.manifest.data.toString()) as { layers: object[] };
+  const layers = body.layers.map((layer) => ({ ...layer, size: (2 << 20) + 1 }));
+  return { ...image, manifest: blobOf(image.manifest.mediaType, { ...body, layers }) };
+}
+
 const refusal = async (name: string): Promise<string> => {
   const { code, message } = await house.failure(name);
   expect(code).toBe('signature-validation-failed');
@@ -104,6 +114,12 @@ describe('an image that must be signed', () => {
     const { name: half } = await push([{ by: 'rsa' }]);
     expect(await refusal(half)).toContain('a signature is of no trusted key');
     rmSync(path);
+    mkdirSync(path);
+    expect(await house.failure(name)).toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining(`${path} cannot be read: EISDIR`) as unknown,
+    });
+    rmSync(path, { recursive: true });
     expect(await house.failure(name)).toEqual({
       code: 'failed-precondition',
       message: `the public key ${path} is not there`,
@@ -162,13 +178,36 @@ describe('an image that must be signed', () => {
     expect((await house.service.pull('r.test/list:v1')).repoDigests).toEqual([`r.test/list@${index.digest}`]);
   });
 
-  it('may be signed for its repository, as cosign does, and pulled by digest', async () => {
+  it('may be signed for its repository, as cosign does, if the policy says so', async () => {
     demand(signedBy('ecdsa', { signedIdentity: { type: 'matchRepository' } }));
     const { name, digest } = await push([{ reference: 'r.test/team/app' + String(counter) }]);
     await house.service.pull(name);
+    await house.service.pull(name.replace(':v1', `@${digest}`));
     demand(signedBy('ecdsa'));
     await refusal(name);
-    await house.service.pull(name.replace(':v1', `@${digest}`));
+    await refusal(name.replace(':v1', `@${digest}`));
+  });
+
+  it('may be pulled by digest whatever tag it was signed under', async () => {
+    demand(signedBy('ecdsa'));
+    const { name, digest, id } = await push([{ reference: `r.test/team/app${counter}:other` }]);
+    await refusal(name);
+    expect((await house.service.pull(name.replace(':v1', `@${digest}`))).id).toBe(id);
+  });
+
+  it('is named where its signatures cannot be fetched', async () => {
+    demand(signedBy('ecdsa'));
+    const { name, digest } = await push([{}]);
+    await registry.push(name.slice('r.test/'.length, -':v1'.length), signatureTag(digest), hugeSignatures());
+    expect(await house.failure(name)).toEqual({
+      code: 'data-loss',
+      message: `pull ${name}: signatures of ${digest} have 4194306 bytes, more than 4194304`,
+    });
+  });
+
+  it('is refused under its registry in capitals, too', async () => {
+    demand({ type: 'reject' });
+    expect(await refusal('R.TEST/team/app:v1')).toContain('is rejected by');
   });
 
   it('is known by its own name, whatever mirror it comes from', async () => {
@@ -203,6 +242,12 @@ describe('the policy', () => {
       message: expect.stringContaining('"signedBy" is not supported') as unknown,
     });
     rmSync(policyFile);
+    mkdirSync(policyFile);
+    expect(await house.failure(name)).toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining(`${policyFile} cannot be read: EISDIR`) as unknown,
+    });
+    rmSync(policyFile, { recursive: true });
     expect(await house.failure(name)).toMatchObject({
       code: 'failed-precondition',
       message: expect.stringContaining('is gone') as unknown,
@@ -233,5 +278,18 @@ describe('the policy', () => {
     );
     policy({ type: 'reject' });
     await expect(house.service.importLayout(directory)).rejects.toThrow(/is rejected by/);
+  });
+
+  it('goes by the place where a file is, not by the way to it', async () => {
+    const [good, bad] = ['good', 'bad'].map((name) => join(house.root, name)) as [string, string];
+    for (const directory of [good, bad])
+      writeLayout(join(directory, 'layout'), { 'example.test/x:v1': imageOf({ layers: [[{ name: 'f' }]] }) });
+    symlinkSync(bad, join(good, 'link'));
+    symlinkSync(join(good, 'layout'), join(bad, 'link'));
+    const oci = { [good]: [{ type: 'insecureAcceptAnything' }] };
+    writeFileSync(policyFile, JSON.stringify({ default: [{ type: 'reject' }], transports: { oci } }));
+    for (const way of [`${good}/../bad/layout`, `${good}/link/layout`])
+      await expect(house.service.importLayout(way)).rejects.toThrow(`${way} is rejected by`);
+    expect(await house.service.importLayout(join(bad, 'link'))).toHaveLength(1);
   });
 });

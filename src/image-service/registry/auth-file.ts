@@ -1,5 +1,5 @@
 import { failedPrecondition } from '../../base/errors.js';
-import { readIfExists } from '../../base/files.js';
+import { readConfigIfExists } from '../../base/files.js';
 import { askHelper } from './credential-helper.js';
 import { decodeBasic, registryOfAddress, type Credentials } from './credentials.js';
 import { isObject, parseObject, stringOf, type JsonObject } from './json.js';
@@ -59,7 +59,7 @@ async function ask(helper: string, registry: string): Promise<FoundCredentials |
 
 /** @throws failed-precondition naming the file if it is malformed; a missing file has no credentials. */
 export async function readAuthFile(path: string): Promise<AuthFile> {
-  const text = await readIfExists(path);
+  const text = await readConfigIfExists(path);
   if (text === undefined) return new AuthFile({ entries: new Map(), helpers: new Map(), store: '' }, path);
   try {
     return parseAuthFile(text, path);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { readIfExists } from '../../base/files.js';
+import { readConfigIfExists } from '../../base/files.js';
 import type { HostsFile } from './hosts-file.js';
 
 /**
@@ -11,7 +11,7 @@ export async function findHostsFile(registry: string, hostsDirs: readonly string
   for (const dir of hostsDirs) {
     for (const name of directoryNames(registry)) {
       const file = join(dir, name, 'hosts.toml');
-      const text = await readIfExists(file);
+      const text = await readConfigIfExists(file);
       if (text !== undefined) return { text, file, registry };
     }
   }

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { errnoOf, failedPrecondition } from '../../base/errors.js';
-import { readIfExists } from '../../base/files.js';
+import { readConfigIfExists } from '../../base/files.js';
 import { AUTH_FILES } from './credential-chain.js';
 import { HOST } from './reference.js';
 import { parseToml, Section } from './toml-section.js';
@@ -55,7 +55,7 @@ export async function readRegistriesConf(path: string): Promise<RegistriesConf> 
   const aliases = new Map<string, string>();
   let rest: Partial<RegistriesConf> = {};
   for (const file of [path, ...(await dropIns(`${path}.d`))]) {
-    const { rules: own, aliases: names, ...others } = parseRegistriesConf((await readIfExists(file)) ?? '', file);
+    const { rules: own, aliases: names, ...others } = parseRegistriesConf((await readConfigIfExists(file)) ?? '', file);
     for (const rule of own) rules.set(rule.prefix, rule);
     for (const [name, value] of names) aliases.set(name, value);
     rest = { ...rest, ...others };

@@ -25,7 +25,8 @@ const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const ANNOTATION = 'dev.cosignproject.cosign/signature';
 /** Nobody signs an image so often; each one is a request. */
 const MAX_SIGNATURES = 200;
-const MAX_PAYLOAD = 1 << 20;
+/** Of all payloads together; each takes a few hundred bytes. */
+const MAX_PAYLOADS = 4 << 20;
 
 /**
  * Fetches the signatures that cosign put beside a manifest: a manifest with the tag `sha256-<hex>.sig`, whose layers are the
@@ -59,16 +60,13 @@ function readSignatures(text: string, what: string): { descriptor: Descriptor; s
   const found = layers.filter(isObject).flatMap(({ mediaType, digest, size, annotations }) => {
     const signature = isObject(annotations) ? stringOf(annotations[ANNOTATION]) : '';
     if (mediaType !== PAYLOAD_TYPE || signature === '') return [];
-    if (
-      typeof digest !== 'string' ||
-      !isDigest(digest) ||
-      typeof size !== 'number' ||
-      !(size >= 0 && size <= MAX_PAYLOAD)
-    )
+    if (typeof digest !== 'string' || !isDigest(digest) || typeof size !== 'number' || !(size >= 0))
       throw dataLoss(`${what} have a malformed descriptor`);
     return [{ descriptor: { mediaType, digest, size }, signature: Buffer.from(signature, 'base64') }];
   });
   if (found.length > MAX_SIGNATURES) throw dataLoss(`${what} are ${found.length}, more than ${MAX_SIGNATURES}`);
+  const bytes = found.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+  if (bytes > MAX_PAYLOADS) throw dataLoss(`${what} have ${bytes} bytes, more than ${MAX_PAYLOADS}`);
   return found;
 }
 

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 
 import { failedPrecondition, signatureRefused } from '../../base/errors.js';
-import { readIfExists } from '../../base/files.js';
+import { readConfigIfExists } from '../../base/files.js';
 import { formatReference, type Reference } from '../registry/reference.js';
 import type { Signature } from '../registry/signatures.js';
 import { matchesIdentity } from './identity.js';
@@ -39,7 +39,7 @@ export async function checkSignatures(rule: Rule, image: SignedImage, signatures
 
 async function readKey(source: KeySource): Promise<KeyObject> {
   if ('pem' in source) return parsePublicKey(source.pem);
-  const pem = await readIfExists(source.path);
+  const pem = await readConfigIfExists(source.path);
   if (pem === undefined) throw failedPrecondition(`the public key ${source.path} is not there`);
   try {
     return parsePublicKey(pem);

@@ -15,7 +15,7 @@ describe('matchesIdentity', () => {
     ['matchRepoDigestOrExact', 'r.test/x:v1', 'r.test/x', false],
     ['matchRepoDigestOrExact', 'r.test/x', 'r.test/x', false],
     ['matchRepoDigestOrExact', 'r.test/x', 'r.test/x:latest', true],
-    ['matchRepoDigestOrExact', `r.test/x@${DIGEST}`, 'r.test/x', true],
+    ['matchRepoDigestOrExact', `r.test/x@${DIGEST}`, 'r.test/x', false],
     ['matchRepoDigestOrExact', `r.test/x@${DIGEST}`, 'r.test/x:v7', true],
     ['matchRepoDigestOrExact', `r.test/x@${DIGEST}`, 'r.test/y', false],
     ['matchRepoDigestOrExact', 'x:v1', 'docker.io/library/x:v1', true],
@@ -33,7 +33,8 @@ describe('matchesIdentity', () => {
     [remapped, 'mirror.test/vendor/x:v1', 'vendor.test/x:v1', true],
     [remapped, 'mirror.test/vendor/x:v1', 'mirror.test/vendor/x:v1', false],
     [remapped, 'mirror.test/vendors/x:v1', 'mirror.test/vendors/x:v1', true],
-    [remapped, `mirror.test/vendor/x@${DIGEST}`, 'vendor.test/x', true],
+    [remapped, `mirror.test/vendor/x@${DIGEST}`, 'vendor.test/x:v2', true],
+    [remapped, `mirror.test/vendor/x@${DIGEST}`, 'vendor.test/x', false],
   ])('%p: asked for %s, signed for %s: %p', (identity, wanted, signed, expected) => {
     const whole = typeof identity === 'string' ? ({ type: identity } as SignedIdentity) : identity;
     expect(matchesIdentity(whole, parseReference(wanted), signed)).toBe(expected);

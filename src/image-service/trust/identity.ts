@@ -89,13 +89,14 @@ export function matchesIdentity(identity: SignedIdentity, wanted: Reference, sig
   }
 }
 
-/** Who asks by digest knows what he gets: the signature need only be of the repository. */
+/** Who asks by digest knows what he gets: the signature need only be of the repository, under any tag. One without tag or digest is for `matchRepository`. */
 function matchesDigestOrExact(
   name: string,
   { digest, tag = 'latest' }: Reference,
   signed: { readonly repository: string; readonly exact: string | undefined },
 ): boolean {
-  return digest === undefined ? signed.exact === `${name}:${tag}` : signed.repository === name;
+  if (digest === undefined) return signed.exact === `${name}:${tag}`;
+  return signed.exact !== undefined && signed.repository === name;
 }
 
 function remap(

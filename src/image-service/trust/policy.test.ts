@@ -24,6 +24,11 @@ const failure = (content: unknown): { code: string | undefined; message: string 
 /** A policy with one requirement for all images. */
 const only = (requirement: object): object => ({ default: [requirement] });
 const signed = (more: object): object => only({ type: 'sigstoreSigned', ...more });
+/** A policy that accepts only what is in a file or directory. */
+const paths = (transport: string, scope: string): object => ({
+  default: REJECT,
+  transports: { [transport]: { [scope]: ACCEPT } },
+});
 const identity = (signedIdentity: object): object => signed({ keyData: KEY, signedIdentity });
 
 describe('parsePolicy', () => {
@@ -95,6 +100,11 @@ describe('parsePolicy', () => {
       identity({ type: 'remapIdentity', prefix: 'r.test/x:v1', signedPrefix: 'a' }),
       'signedIdentity.prefix "r.test/x:v1" is no host',
     ],
+    ['a relative path', paths('oci', 'srv'), 'transports.oci.srv is no scope'],
+    ['a path with a slash at its end', paths('oci', '/srv/'), 'transports.oci["/srv/"] is no scope'],
+    ['a path that goes up', paths('oci-archive', '/srv/../x'), 'transports["oci-archive"]["/srv/../x"] is no scope'],
+    ['the root', paths('oci', '/'), 'transports.oci["/"] is no scope'],
+    ['a path for archives of Docker', paths('docker-archive', '/srv'), '["/srv"] is no scope: docker-archive has only'],
   ])('refuses %s', (_, content, message) => {
     expect(failure(content)).toEqual({ code: 'failed-precondition', message: expect.stringContaining(message) });
   });
@@ -146,6 +156,8 @@ describe('the rule for an image', () => {
     ['test/app', ''],
     ['busybox', 'docker.io/library/busybox'],
     ['docker.io/other', ''],
+    ['R.sub.TEST:5000/team/x', 'r.sub.test:5000/team'],
+    ['X.SUB.test/app', '*.sub.test'],
   ])('is of the most specific scope for %s', (image, scope) => {
     expect(scopeFor(image)).toBe(scope);
   });
@@ -166,5 +178,9 @@ describe('the rule for an image', () => {
     );
     expect(types).toEqual(['insecureAcceptAnything', 'reject', 'insecureAcceptAnything']);
     expect(ruleForPath(policy, 'docker-archive', '/srv/bad').from).toBe('/p (default)');
+    const archives = { default: ACCEPT, transports: { 'docker-archive': { '': REJECT } } };
+    expect(ruleForPath(parsePolicy(JSON.stringify(archives), '/p'), 'docker-archive', '/x').requirements).toEqual(
+      REJECT,
+    );
   });
 });

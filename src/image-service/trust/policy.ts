@@ -1,3 +1,5 @@
+import { normalize } from 'node:path';
+
 import { nameOf, formatReference, type Reference } from '../registry/reference.js';
 import { readRequirements, type Requirement } from './requirement.js';
 import { parseStrictObject, type StrictObject } from './strict-json.js';
@@ -25,12 +27,24 @@ export function parsePolicy(text: string, file: string): Policy {
   return {
     file,
     default: readRequirements(top, 'default'),
-    transports: new Map(transports?.keys().map((name) => [name, readScopes(transports.object(name))])),
+    transports: new Map(transports?.keys().map((name) => [name, readScopes(transports.object(name), name)])),
   };
 }
 
-function readScopes(transport: StrictObject): Map<string, readonly Requirement[]> {
+function readScopes(transport: StrictObject, name: string): Map<string, readonly Requirement[]> {
+  for (const scope of transport.keys()) {
+    const wrong = scope === '' ? undefined : wrongScope(name, scope);
+    if (wrong !== undefined) throw transport.error(scope, wrong);
+  }
   return new Map(transport.keys().map((scope) => [scope, readRequirements(transport, scope)]));
+}
+
+/** A path that no image can be below would be passed over, and with it what it forbids. */
+function wrongScope(transport: string, scope: string): string | undefined {
+  if (transport === 'docker-archive') return 'is no scope: docker-archive has only ""';
+  if (transport !== 'oci' && transport !== 'oci-archive') return undefined;
+  const isPlain = scope !== '/' && normalize(scope) === scope && scope.startsWith('/') && !scope.endsWith('/');
+  return isPlain ? undefined : 'is no scope: it must be an absolute path without "..", or "" for all';
 }
 
 /** The rule of the most specific scope that the policy has for an image of a registry, by the name that it was asked for by. */
@@ -38,11 +52,14 @@ export function ruleForReference(policy: Policy, reference: Reference): Rule {
   return ruleIn(policy, 'docker', scopesOf(reference));
 }
 
-/** The same for an image in a file or directory; scopes are its path and the directories above. */
+/**
+ * The same for an image in a file or directory; scopes are its path and the directories above, but a docker-archive has none.
+ * @param path without links
+ */
 export function ruleForPath(policy: Policy, transport: string, path: string): Rule {
   const parts = path.split('/').filter((part) => part !== '');
   const scopes = parts.map((_, index) => `/${parts.slice(0, parts.length - index).join('/')}`);
-  return ruleIn(policy, transport, [...scopes, '/']);
+  return ruleIn(policy, transport, transport === 'docker-archive' ? [] : scopes);
 }
 
 function ruleIn(policy: Policy, transport: string, scopes: readonly string[]): Rule {
@@ -55,8 +72,18 @@ function ruleIn(policy: Policy, transport: string, scopes: readonly string[]): R
   return { requirements: policy.default, from: `${policy.file} (default)` };
 }
 
-/** The image itself, its repository, each namespace above, the host; then `*.` with each domain that the host is below. */
+/**
+ * The image itself, its repository, each namespace above, the host; then `*.` with each domain that the host is below. Names of hosts
+ * mean the same in capitals.
+ */
 function scopesOf(reference: Reference): string[] {
+  const plain = { ...reference, registry: reference.registry.toLowerCase() };
+  const scopes = scopesAsWritten(plain);
+  if (plain.registry === reference.registry) return scopes;
+  return scopesAsWritten(reference).flatMap((scope, index) => [scope, scopes[index] ?? '']);
+}
+
+function scopesAsWritten(reference: Reference): string[] {
   const parts = nameOf(reference).split('/');
   const paths = parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));
   const labels = reference.registry.replace(/:\d+$/, '').split('.');

@@ -1,5 +1,5 @@
 import { failedPrecondition } from '../../base/errors.js';
-import { readIfExists } from '../../base/files.js';
+import { readConfigIfExists } from '../../base/files.js';
 import type { Reference } from '../registry/reference.js';
 import { parsePolicy, ruleForPath, ruleForReference, type Policy, type Rule } from './policy.js';
 
@@ -29,7 +29,7 @@ export class SignaturePolicy {
   /** A file that was there and is not any more must not let in what it kept out. */
   async read(): Promise<Policy | undefined> {
     if (this.#path === undefined) return undefined;
-    const text = await readIfExists(this.#path);
+    const text = await readConfigIfExists(this.#path);
     if (text !== undefined) {
       this.#seen = true;
       return parsePolicy(text, this.#path);

@@ -1,5 +1,6 @@
 import { hasCode } from '../../base/errors.js';
 import { isObject, parseObject, type JsonObject } from '../registry/json.js';
+import { findDuplicateKey } from './strict-json.js';
 
 /** What a signature says (cosign's simple signing: the `critical` part of its payload). */
 export interface SignedClaim {
@@ -11,26 +12,41 @@ export interface SignedClaim {
 
 const TYPE = 'cosign container image signature';
 
-/** Reads a payload whose signature was verified; undefined if it claims nothing that is known. What is not known in `critical` counts as a restriction. */
+/**
+ * Reads a payload whose signature was verified; undefined if it claims nothing that is known, as strictly as other tools: what is
+ * not known in `critical` counts as a restriction, and a key that stands twice says two things.
+ */
 export function readClaim(payload: Buffer): SignedClaim | undefined {
-  const body = objectOf(payload);
-  const critical = only(body, ['critical', 'optional'])?.['critical'];
-  const { type, image, identity } = only(critical, ['type', 'image', 'identity']) ?? {};
-  const digest = only(image, ['docker-manifest-digest'])?.['docker-manifest-digest'];
-  const reference = only(identity, ['docker-reference'])?.['docker-reference'];
+  const body = exactly(objectOf(payload), ['critical', 'optional']);
+  if (body === undefined || !isOptional(body['optional'])) return undefined;
+  const { type, image, identity } = exactly(body['critical'], ['type', 'image', 'identity']) ?? {};
+  const digest = exactly(image, ['docker-manifest-digest'])?.['docker-manifest-digest'];
+  const reference = exactly(identity, ['docker-reference'])?.['docker-reference'];
   if (type !== TYPE || typeof digest !== 'string' || typeof reference !== 'string') return undefined;
   return { digest, reference };
 }
 
 function objectOf(payload: Buffer): JsonObject | undefined {
+  const text = payload.toString('utf8');
   try {
-    return parseObject(payload.toString('utf8'), 'payload');
+    const body = parseObject(text, 'payload');
+    return findDuplicateKey(text) === undefined ? body : undefined;
   } catch (error) {
     if (hasCode(error, 'data-loss')) return undefined;
     throw error;
   }
 }
 
-function only(value: unknown, keys: readonly string[]): JsonObject | undefined {
-  return isObject(value) && Object.keys(value).every((key) => keys.includes(key)) ? value : undefined;
+/** `cosign sign` without annotations writes null. */
+function isOptional(value: unknown): boolean {
+  if (value === null) return true;
+  if (!isObject(value)) return false;
+  const { creator = '', timestamp = 0 } = value;
+  return typeof creator === 'string' && Number.isInteger(timestamp);
+}
+
+/** The value if it is an object with all these keys and no other. */
+function exactly(value: unknown, keys: readonly string[]): JsonObject | undefined {
+  const isExact = isObject(value) && Object.keys(value).toSorted().join() === keys.toSorted().join();
+  return isExact ? value : undefined;
 }

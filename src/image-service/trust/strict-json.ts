@@ -19,7 +19,7 @@ export function parseStrictObject(text: string, file: string): StrictObject {
 }
 
 /** The first key that stands twice in one object of a text which is valid JSON. */
-function findDuplicateKey(text: string): string | undefined {
+export function findDuplicateKey(text: string): string | undefined {
   const open: Set<string>[] = [];
   for (const [token, key] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
     if (token === '{') open.push(new Set());
