@@ -1,14 +1,16 @@
 import { createHash, randomInt } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { sleep } from '../src/base/abort.js';
 import { imageOf } from '../src/image-service/image-fixture.js';
+import { FaultProxy, sendAll } from './faults/fault-proxy.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
 import { readStoredImages, strayImageFiles } from './harness/image-files.js';
+import { mirrorTree } from './harness/mirror-tree.js';
 import { patience, SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 import { pushAll } from './images/push.js';
@@ -95,6 +97,39 @@ describe(`a daemon killed during a pull (GANTRY_E2E_SEED=${SEED})`, () => {
       await pull();
       expect(await contents()).toBe(whole);
       await tidy();
+      await remove();
+    },
+    patience(120_000),
+  );
+
+  it(
+    'fetches no layer again that was finished',
+    async () => {
+      const [last, ...finished] = image.blobs.slice(1).reverse();
+      const proxy = await FaultProxy.start(house.registry.address);
+      try {
+        await mirrorTree(house.scratch.hosts, proxy.url.slice('http://'.length), ['registry.k8s.io']);
+        // It never answers for the last layer.
+        proxy.reset((given, response) =>
+          given.path.endsWith(last?.digest ?? '') ? undefined : sendAll(given, response),
+        );
+        const cut = pull().catch(() => undefined);
+        const notes = join(house.scratch.root, 'images', 'unsynced-layers');
+        const isNoted = async (): Promise<true | undefined> =>
+          (await readdir(notes)).filter((name) => name.endsWith('.json')).length === finished.length ? true : undefined;
+        await waitFor('finished layers', 20_000, isNoted);
+        await house.daemon.kill9();
+        await cut;
+        await house.daemon.start();
+        proxy.reset();
+        await pull();
+        expect(finished.map(({ digest }) => proxy.sentOf(digest))).toEqual([0, 0, 0]);
+        expect(proxy.sentOf(last?.digest ?? '')).toBe(last?.size);
+      } finally {
+        proxy.close();
+        await mirrorTree(house.scratch.hosts, house.registry.address, ['registry.k8s.io']);
+      }
+      expect(await contents()).toBe(whole);
       await remove();
     },
     patience(120_000),

@@ -14,6 +14,7 @@ import type { Certificates } from './certificates.js';
 
 /** What the registry answered, before it goes on to who asked. */
 export interface Answer {
+  /** Without the query. */
   readonly path: string;
   /** First byte that was asked for. */
   readonly start: number;
@@ -85,7 +86,7 @@ export class FaultProxy {
 
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => undefined);
-    const path = request.url ?? '/';
+    const [path = '/'] = (request.url ?? '/').split('?');
     const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const entry: Passed = { path, start, sent: 0, whole: false };
     this.passed.push(entry);

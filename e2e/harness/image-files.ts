@@ -30,8 +30,8 @@ export async function strayImageFiles(root: string): Promise<string[]> {
   const images = join(root, 'images');
   const { layers, chains } = await readStoredImages(root);
   const named = new Set(chains.flat());
-  const [dirs, ingest, partial] = await Promise.all(
-    ['layers', 'ingest', 'partial'].map((name) => list(join(images, name))),
+  const [dirs, ...passing] = await Promise.all(
+    ['layers', 'ingest', 'partial', 'unsynced-layers'].map((name) => list(join(images, name))),
   );
   const owned = [...layers.values()];
   const temporary = (await Promise.all(['records', 'layer-records'].map((name) => list(join(images, name))))).flat();
@@ -40,7 +40,7 @@ export async function strayImageFiles(root: string): Promise<string[]> {
     ...owned.filter((path) => dirs?.includes(path) !== true).map((path) => `${path} is missing`),
     ...[...layers].filter(([id]) => !named.has(id)).map(([id]) => `layer ${id} is no image's`),
     ...[...named].filter((id) => !layers.has(id)).map((id) => `layer ${id} of an image is missing`),
-    ...[...(ingest ?? []), ...(partial ?? []), ...(await list(join(root, 'quarantine')))],
+    ...[...passing.flat(), ...(await list(join(root, 'quarantine')))],
     ...temporary.filter((path) => !path.endsWith('.json')),
   ];
 }

@@ -13,6 +13,7 @@ import { Flights } from './flights.js';
 import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
 import { completeName, namesOfImage } from './image-names.js';
+import { leavesLayers } from './install-image.js';
 import { LayerStore } from './layers/layer-store.js';
 import { mountLayers, mountReadOnly, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/tar-reader.js';
@@ -207,6 +208,7 @@ export class ImageService implements ImageRootfs {
       return record;
     } catch (error) {
       observe?.onPull({ seconds: seconds(), code: codeFor(error) });
+      await this.#makeRoom(error);
       throw error;
     }
   }
@@ -228,8 +230,13 @@ export class ImageService implements ImageRootfs {
   }
 
   /** See {@link importLayout}. */
-  importLayout(path: string, options?: ImportOptions): Promise<ImageRecord[]> {
-    return importLayout(this.#parts.context, path, options);
+  async importLayout(path: string, options?: ImportOptions): Promise<ImageRecord[]> {
+    try {
+      return await importLayout(this.#parts.context, path, options);
+    } catch (error) {
+      await this.#makeRoom(error);
+      throw error;
+    }
   }
 
   /**
@@ -340,9 +347,17 @@ export class ImageService implements ImageRootfs {
   }
 
   async #expire(): Promise<void> {
-    const { layers, logger } = this.#parts.context;
-    if (!layers.hasExpired) return;
-    await this.#collect().catch((error: unknown) =>
+    if (this.#parts.context.layers.hasExpired) await this.#collectLeft();
+  }
+
+  /** Where the disk is full nothing waits on it for another pull: neither what this one has finished nor what others left. */
+  async #makeRoom(failure: unknown): Promise<void> {
+    if (!leavesLayers(failure)) await this.#collectLeft({ all: true });
+  }
+
+  async #collectLeft(options?: { readonly all?: boolean }): Promise<void> {
+    const { logger } = this.#parts.context;
+    await this.#collect(options).catch((error: unknown) =>
       logger.warn({ error: describeError(error) }, 'cannot remove layers of failed pulls'),
     );
   }

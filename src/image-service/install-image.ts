@@ -62,17 +62,19 @@ export async function unpackTold(options: InstallOptions, ids: Ids): Promise<voi
   try {
     await unpackAll(options, ids);
   } catch (error) {
-    if (mayPass(error)) layers.leave(ids.chain);
+    if (leavesLayers(error)) layers.leave(ids.chain);
     throw error;
   } finally {
     progress.end(progressKey);
   }
 }
 
-/** The same image may be there at the next try; what is wrong with it, or a full disk, does not pass by itself. */
-function mayPass(error: unknown): boolean {
-  const passing = ['unavailable', 'cancelled', 'deadline-exceeded'] as const;
-  return retryAfterOf(error) !== undefined || passing.some((code) => hasCode(error, code));
+/**
+ * Whether layers that are finished wait for another try. They do not where the disk is full, or an image too big for it: then
+ * room is what is wanted.
+ */
+export function leavesLayers(error: unknown): boolean {
+  return retryAfterOf(error) !== undefined || !hasCode(error, 'resource-exhausted');
 }
 
 /** All layers side by side, as far as there are slots; the first failure stops the others, which are waited for. */

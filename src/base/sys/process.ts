@@ -56,7 +56,8 @@ export function readProcess(pid: number): ProcessRow | undefined {
 
 let boot: string | undefined;
 
-function bootId(): string {
+/** Another one after each start of the machine. */
+export function bootId(): string {
   boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   return boot;
 }

@@ -16,6 +16,7 @@ import { parseLayerRecord } from './layer-record.js';
 import type { UnpackLimits } from './tar-reader.js';
 import type { ExpectedLayer } from './unpack-job.js';
 import type { UnpackPool } from './unpack-pool.js';
+import { UnsyncedLayers } from './unsynced-layers.js';
 import type { DiskUse } from './untar.js';
 
 export interface LayerStoreOptions {
@@ -57,13 +58,15 @@ export interface Unpacked {
  * list come from the layers below, so the same archive on another base is another directory.
  *
  * A layer is unpacked in `ingest/<n>`, moved to `layers/<n>`, and recorded in `layer-records/<n>.json` only after the file
- * system was synced ({@link commit}). What has no record at start is deleted.
+ * system was synced ({@link commit}). What has neither record nor note at start is deleted.
  *
- * The layers that a pull has finished before it fails are recorded, too ({@link leave}), and wait a while for its retry.
+ * The layers that a pull has finished before it fails are recorded, too ({@link leave}), and wait a while for its retry. So do
+ * those that it has finished before the daemon is killed, for which there are notes ({@link UnsyncedLayers}).
  */
 export class LayerStore {
   readonly #options: LayerStoreOptions;
   readonly #files: RecordFiles<LayerRecord>;
+  readonly #unsynced: UnsyncedLayers;
   readonly #slots: Semaphore;
   readonly #flights = new Flights<LayerRecord>();
   /** Recorded on disk, by chain id. */
@@ -79,6 +82,7 @@ export class LayerStore {
     this.#options = options;
     const directory = join(options.directory, 'layer-records');
     this.#files = new RecordFiles({ ...options, directory, parse: parseLayerRecord });
+    this.#unsynced = new UnsyncedLayers(join(options.directory, 'unsynced-layers'));
     this.#slots = new Semaphore(options.maxParallel);
   }
 
@@ -105,7 +109,7 @@ export class LayerStore {
 
   /** What all layers take on disk. */
   totals(): Pick<DiskUse, 'size' | 'inodes'> {
-    const all = [...this.#committed.values(), ...this.#fresh.values()];
+    const all = this.#all();
     const sum = (of: (record: LayerRecord) => number): number => all.reduce((total, record) => total + of(record), 0);
     return { size: sum(({ size }) => size), inodes: sum(({ inodes }) => inodes) };
   }
@@ -152,9 +156,7 @@ export class LayerStore {
 
   /** True if layers wait in vain. */
   get hasExpired(): boolean {
-    return [...this.#committed.values(), ...this.#fresh.values()].some(
-      (record) => record.unclaimedSince !== undefined && !this.#isAwaited(record),
-    );
+    return this.#all().some((record) => record.unclaimedSince !== undefined && !this.#isAwaited(record));
   }
 
   /** Keeps layers for a user, beside those that it keeps already. */
@@ -176,7 +178,7 @@ export class LayerStore {
    * @param options.all those, too, that wait for another pull
    */
   async collect(isNamed: (chainId: string) => boolean, options: { readonly all?: boolean } = {}): Promise<void> {
-    for (const { chainId } of [...this.#committed.values(), ...this.#fresh.values()]) {
+    for (const { chainId } of this.#all()) {
       if (!this.has(chainId)) continue;
       const record = this.record(chainId);
       const awaited = options.all !== true && this.#isAwaited(record);
@@ -221,8 +223,10 @@ export class LayerStore {
     for (const chainId of chainIds) {
       // Collected meanwhile, if nobody keeps it.
       if (!this.#fresh.has(chainId)) continue;
-      await this.#write(this.record(chainId));
+      const record = this.record(chainId);
+      await this.#write(record);
       this.#fresh.delete(chainId);
+      await this.#unsynced.forget(record);
     }
   }
 
@@ -249,7 +253,13 @@ export class LayerStore {
     const { name, use } = await fetch(unpack, signal);
     await rename(this.#path('ingest', name), this.#path('layers', name));
     const record: LayerRecord = { chainId, diffId: expected.diffId, dir: name, ...use };
+    await this.#unsynced.note(record).catch((error: unknown) => {
+      const message = 'a finished layer will be fetched again if the daemon is killed';
+      this.#options.logger.warn({ layer: expected.digest, error: describeError(error) }, message);
+    });
     this.#fresh.set(chainId, record);
+    // Nobody waits for it any more, so the pull that failed has not left it.
+    if (signal.aborted) this.leave([chainId]);
     return record;
   }
 
@@ -289,7 +299,7 @@ export class LayerStore {
   async #remove(record: LayerRecord): Promise<void> {
     const committed = this.#committed.delete(record.chainId);
     this.#fresh.delete(record.chainId);
-    if (committed) await this.#files.remove(record.dir);
+    await (committed ? this.#files.remove(record.dir) : this.#unsynced.forget(record));
     const grave = this.#path('ingest', record.dir);
     try {
       await rename(this.#path('layers', record.dir), grave);
@@ -310,10 +320,30 @@ export class LayerStore {
       if (name === record.dir && present.delete(name)) this.#committed.set(record.chainId, record);
       else await this.#files.setAside(name, internal(`layers/${name} is missing`));
     }
-    const numbers = [...present, ...started, ...[...this.#committed.values()].map(({ dir }) => dir)].map(Number);
+    const finished = await this.#loadUnsynced(present);
+    const numbers = [...present, ...started, ...this.#all().map(({ dir }) => dir)].map(Number);
     this.#next = Math.max(0, ...numbers.filter(Number.isSafeInteger)) + 1;
     for (const name of started) this.discard(this.#path('ingest', name));
     for (const name of present) this.discard(this.#path('layers', name));
+    this.leave(finished);
+  }
+
+  /** Takes the layers that are noted from those that nobody speaks of. @returns their chain ids */
+  async #loadUnsynced(present: Set<string>): Promise<string[]> {
+    const taken: string[] = [];
+    for (const record of await this.#unsynced.load()) {
+      if (this.has(record.chainId) || !present.delete(record.dir)) {
+        await this.#unsynced.forget(record);
+        continue;
+      }
+      this.#fresh.set(record.chainId, record);
+      taken.push(record.chainId);
+    }
+    return taken;
+  }
+
+  #all(): LayerRecord[] {
+    return [...this.#committed.values(), ...this.#fresh.values()];
   }
 
   #path(...names: string[]): string {

@@ -2,7 +2,7 @@ import { sleep, throwIfAborted } from '../../base/abort.js';
 import { codeFor, describeError, failedPrecondition, GantryError, hasCode, type ErrorCode } from '../../base/errors.js';
 import type { Breaker } from './breaker.js';
 import type { RegistrySession } from './session.js';
-import { retryAfterOf } from './transient.js';
+import { retryAfterOf, transient } from './transient.js';
 
 /** How often and how long to try again. */
 export interface RetryPolicy {
@@ -101,12 +101,14 @@ function pauseAfter(round: number, asked: number, { rounds, baseMs, longestMs }:
   return Math.max(asked, baseMs * 2 ** (round - 1) * (0.75 + Math.random() / 2));
 }
 
-/** One error for the failures of all endpoints, with the code of the most telling one. */
+/** One error for the failures of all endpoints, with the code of the most telling one, and passing as that is. */
 export function allFailed(failures: readonly unknown[], what: string): GantryError {
   if (failures.length === 0)
     return failedPrecondition(`${what}: no endpoint may be asked, see its hosts.toml or registries.conf`);
   const codes = failures.map((failure) => codeFor(failure));
   const code = TELLING.find((telling) => codes.includes(telling)) ?? codes[0] ?? 'internal';
   const messages = [...new Set(failures.map(describeError))];
-  return new GantryError(code, `${what}: ${messages.join('; ')}`);
+  const message = `${what}: ${messages.join('; ')}`;
+  const retryAfterMs = retryAfterOf(failures[codes.indexOf(code)]);
+  return retryAfterMs === undefined ? new GantryError(code, message) : transient(code, message, { retryAfterMs });
 }
