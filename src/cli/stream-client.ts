@@ -1,17 +1,15 @@
-import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 
-import { unavailable } from '../base/errors.js';
-import type { AdminCall } from './admin-client.js';
+import { adminClient, type AdminCall } from './admin-client.js';
+import { callError } from './call-error.js';
 
 /** What the daemon sends in the course of a call: bytes, or an object. */
 export type AdminMessage = Buffer | Readonly<Record<string, unknown>>;
 
-const MAX_MESSAGE_BYTES = 16 << 20;
-
 /** Calls a stream of the daemon's own service; no more is read than is asked for. Leaving the loop ends the call. */
-export async function* streamAdmin({ address, method, request, timeoutMs }: AdminCall): AsyncGenerator<AdminMessage> {
-  const options = { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES };
-  const client = new Client(`unix:${address.replace(/^unix:(\/\/)?/, '')}`, credentials.createInsecure(), options);
+export async function* streamAdmin(order: AdminCall): AsyncGenerator<AdminMessage> {
+  const { method, request, timeoutMs } = order;
+  const client = adminClient(order);
   const encode = (value: object): Buffer => Buffer.from(JSON.stringify(value));
   const asIs = (bytes: Buffer): Buffer => bytes;
   const path = `/gantry.v1.Admin/${method}`;
@@ -21,8 +19,7 @@ export async function* streamAdmin({ address, method, request, timeoutMs }: Admi
   try {
     for await (const bytes of call as AsyncIterable<Buffer>) yield decode(bytes);
   } catch (error) {
-    const { details, code } = error as ServiceError;
-    throw unavailable(details || status[code], error);
+    throw callError(error, order.address);
   } finally {
     call.cancel();
     client.close();

@@ -18,7 +18,8 @@ export function adminHandlers(images: ImageService): AdminHandlers {
     // eslint-disable-next-line @typescript-eslint/require-await -- what resolve throws must be a rejection
     async InspectImage(request) {
       const image = images.resolve(textOf(request, 'image'));
-      return { ...summary(image), layers: image.chain, config: JSON.parse(image.configJson) as unknown };
+      const { artifactType, annotations, chain: layers, configJson } = image;
+      return { ...summary(image), artifactType, annotations, layers, config: JSON.parse(configJson) as unknown };
     },
     async RemoveImage(request) {
       const image = textOf(request, 'image');

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 
 import { silentLogger } from '../../base/log.js';
 import { until } from '../../base/testing.js';
+import { imageOf } from '../../image-service/image-fixture.js';
 import type { ImageServiceOptions } from '../../image-service/image-service.js';
 import { hello, PullHouse, serveImage } from '../../image-service/pull-fixture.js';
 import { startServer, type RunningServer } from '../../server/server.js';
@@ -55,7 +56,7 @@ interface Result {
 function gantry(args: readonly string[], input = ''): Promise<Result> {
   return new Promise((resolve) => {
     const all = [MAIN, '--address', `${house.root}/gantry.sock`, ...args];
-    const child = execFile(process.execPath, all, (error, stdout, stderr) => {
+    const child = execFile(process.execPath, all, { maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
     child.stdin?.end(input);
@@ -78,7 +79,33 @@ describe('gantry image', () => {
     expect((await gantry(['image', 'prune'])).stdout).toContain(`example.test/other:latest ${hello.id} (`);
     expect(JSON.parse((await gantry(['image', 'list', '--json'])).stdout)).toEqual([]);
     const failed = await gantry(['image', 'remove', 'example.test/other']);
-    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('is not here') as unknown });
+    expect(failed).toEqual({ code: 1, stdout: '', stderr: 'gantry: image "example.test/other" is not here\n' });
+  });
+
+  it('says once what is wrong, also where no daemon is', async () => {
+    const streamed = await gantry(['image', 'pull', 'Bad:x']);
+    expect(streamed.stderr).toBe('gantry: image reference "Bad:x": "Bad" may not be part of a repository\'s name\n');
+    for (const command of ['list', 'pull'])
+      expect(
+        await gantry(['--address', '/nowhere.sock', 'image', command, ...(command === 'pull' ? ['x'] : [])]),
+      ).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'gantry: no daemon answers at /nowhere.sock: connect ENOENT /nowhere.sock\n',
+      });
+  });
+
+  it('inspects annotations, and configurations of megabytes', async () => {
+    const labels = { long: 'x'.repeat(4_190_000) };
+    const image = imageOf({
+      layers: [[{ name: 'x' }]],
+      config: { Labels: labels },
+      spoil: (manifest) => (manifest['annotations'] = { maker: 'me' }),
+    });
+    await house.registry('example.test', serveImage(image));
+    await gantry(['image', 'pull', 'example.test/x']);
+    const inspected = JSON.parse((await gantry(['image', 'inspect', 'example.test/x'])).stdout) as object;
+    expect(inspected).toMatchObject({ annotations: { maker: 'me' }, config: { config: { Labels: labels } } });
   });
 
   it('checks what is stored, and repairs it', async () => {
@@ -198,6 +225,11 @@ describe('gantry image export', () => {
     const failed = async (...args: string[]): Promise<string> => (await gantry(['image', 'export', ...args])).stderr;
     expect(await failed('example.test/none')).toContain('is not here');
     expect(await failed('--format', 'zip', 'example.test/x:v1')).toContain('format "zip" is not known');
+    const output = `${house.root}/failed`;
+    expect(await failed('-o', output, 'example.test/none')).toContain('is not here');
+    expect(existsSync(output)).toBe(false);
+    expect(await failed('--directory', '-o', output, 'example.test/none')).toContain('is not here');
+    expect(existsSync(output)).toBe(false);
     expect(await failed('--directory', 'example.test/x:v1')).toContain('--directory needs --output');
   });
 });

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { stderr, stdout } from 'node:process';
 import type { Writable } from 'node:stream';
@@ -9,6 +8,7 @@ import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
 
 import { invalidArgument } from '../../base/errors.js';
+import { removeTree } from '../../base/files.js';
 import type { ExportResult } from '../../image-service/export-images.js';
 import { TarReader } from '../../image-service/layers/tar-reader.js';
 import { DEFAULT_LIMITS } from '../../image-service/layers/unpack-job.js';
@@ -25,6 +25,8 @@ interface ExportOptions {
 interface Target {
   write(chunk: Buffer): Promise<void> | void;
   end(): Promise<void> | void;
+  /** Removes what was written: a part of an archive is none. */
+  drop(): Promise<void>;
 }
 
 /** Adds `gantry image export`. */
@@ -38,11 +40,16 @@ export function addExport(image: Command): void {
     .option('--directory', 'write the files themselves, not a tar archive of them')
     .action(async (images: string[], { output, format, directory }: ExportOptions, command: Command) => {
       const target = await openTarget(output === '-' ? undefined : output, directory === true);
-      for await (const message of askStream(command, 'ExportImages', { images, format })) {
-        if (Buffer.isBuffer(message)) await target.write(message);
-        else tell(message['exported'] as ExportResult[]);
+      try {
+        for await (const message of askStream(command, 'ExportImages', { images, format })) {
+          if (Buffer.isBuffer(message)) await target.write(message);
+          else tell(message['exported'] as ExportResult[]);
+        }
+        await target.end();
+      } catch (error) {
+        await target.drop();
+        throw error;
       }
-      await target.end();
     });
 }
 
@@ -56,7 +63,12 @@ function tell(results: readonly ExportResult[]): void {
 async function openTarget(output: string | undefined, directory: boolean): Promise<Target> {
   if (directory) return intoDirectory(output);
   if (output === undefined && stdout.isTTY) throw invalidArgument('an archive is not for a terminal: use --output');
-  return intoStream(output === undefined ? stdout : createWriteStream(resolve(output), { flags: 'wx' }));
+  return output === undefined ? intoStream(stdout) : intoFile(resolve(output));
+}
+
+async function intoFile(path: string): Promise<Target> {
+  const file = await open(path, 'wx');
+  return { ...intoStream(file.createWriteStream()), drop: () => rm(path) };
 }
 
 function intoStream(stream: Writable): Target {
@@ -71,6 +83,7 @@ function intoStream(stream: Writable): Target {
       if (stream !== stdout) stream.end();
       await failed;
     },
+    drop: () => Promise.resolve(),
   };
 }
 
@@ -85,5 +98,6 @@ async function intoDirectory(output: string | undefined): Promise<Target> {
       reader.end();
       untar.finish([]);
     },
+    drop: () => removeTree(resolve(output)),
   };
 }

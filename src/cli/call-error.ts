@@ -1,0 +1,15 @@
+import { status, type ServiceError } from '@grpc/grpc-js';
+
+import { unavailable } from '../base/errors.js';
+
+/** What a call to the daemon failed with, in the daemon's own words: grpc-js' message would only say them again. */
+export function callError(error: unknown, address: string): Error {
+  const { details, code } = error as ServiceError;
+  const why = details || status[code] || String(error);
+  return unavailable(why.startsWith('No connection established') ? unanswered(address, why) : why);
+}
+
+function unanswered(address: string, why: string): string {
+  const reason = /Last error: (?:Error: )?(.*?)\.? Resolution note/.exec(why)?.[1];
+  return `no daemon answers at ${address}${reason === undefined ? '' : `: ${reason}`}`;
+}
