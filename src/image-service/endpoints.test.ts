@@ -93,6 +93,25 @@ describe('mirrors', () => {
   });
 });
 
+describe('a registry that may be asked by TLS and by plain HTTP', () => {
+  it('is asked one way only once it has answered, and says no more than that', async () => {
+    await registry.push('lib/hello', 'v1', hello);
+    const seen: string[] = [];
+    const plain = await house.serve(serveImage(hello, seen));
+    const missing = `${registry.address}/lib/nope:v1`;
+    // The second time the way that failed comes last.
+    for (let time = 0; time < 2; time++) {
+      const { code, message } = await house.failure(missing);
+      expect(code).toBe('not-found');
+      expect(message).toBe(
+        `pull ${missing}: http://${registry.address} answered 404 for manifests/v1: MANIFEST_UNKNOWN manifest unknown`,
+      );
+    }
+    expect((await house.service.pull(`${plain}/x`)).id).toBe(hello.id);
+    expect(seen.filter((url) => url.includes('/manifests/'))).toHaveLength(1);
+  });
+});
+
 describe('credentials', () => {
   it('answer a basic challenge; without or with wrong ones the pull is refused', async () => {
     const expected = `Basic ${Buffer.from('tester:pw').toString('base64')}`;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { errnoOf, failedPrecondition } from '../../base/errors.js';
 import type { TlsSettings } from './endpoint.js';
+import { hostDirectories } from './hosts.js';
 
 type Certificates = Pick<TlsSettings, 'ca' | 'client'>;
 
@@ -12,7 +13,8 @@ type Certificates = Pick<TlsSettings, 'ca' | 'client'>;
  * @throws failed-precondition naming a file that cannot be read, or half a pair
  */
 export async function readCertsDir(host: string, directories: readonly string[]): Promise<Certificates | undefined> {
-  for (const directory of directories.map((parent) => join(parent, host))) {
+  const places = directories.flatMap((parent) => hostDirectories(host).map((name) => join(parent, name)));
+  for (const directory of places) {
     const names = await list(directory);
     if (names.some((name) => /\.(?:crt|cert|key)$/.test(name))) return readAll(directory, names);
   }
@@ -27,8 +29,15 @@ async function readAll(directory: string, names: readonly string[]): Promise<Cer
   if (alone !== undefined)
     throw failedPrecondition(`${join(directory, alone)} needs both .cert and .key; authorities end with .crt`);
   const read = (name: string): Promise<string> => readPem(join(directory, name));
-  const client = certs.map(async (stem) => ({ cert: await read(`${stem}.cert`), key: await read(`${stem}.key`) }));
-  return { ca: await Promise.all(stems('.crt').map((stem) => read(`${stem}.crt`))), client: await Promise.all(client) };
+  const readPair = async (stem: string): Promise<Certificates['client'][number]> => ({
+    cert: await read(`${stem}.cert`),
+    key: await read(`${stem}.key`),
+  });
+  const [ca, client] = await Promise.all([
+    Promise.all(stems('.crt').map((stem) => read(`${stem}.crt`))),
+    Promise.all(certs.map(readPair)),
+  ]);
+  return { ca, client };
 }
 
 async function readPem(path: string): Promise<string> {

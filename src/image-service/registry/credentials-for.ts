@@ -1,7 +1,7 @@
 import type { FoundCredentials } from './auth-file.js';
 import type { CredentialStore } from './credential-chain.js';
 import { ANONYMOUS, readAuthConfig, registryOfAddress, type AuthConfig } from './credentials.js';
-import type { Endpoint } from './endpoint.js';
+import { serverOf, type Endpoint } from './endpoint.js';
 import type { Reference } from './reference.js';
 
 export interface CredentialSources {
@@ -18,12 +18,10 @@ const NONE: FoundCredentials = { credentials: ANONYMOUS, from: 'none' };
 export async function credentialsFor(endpoint: Endpoint, sources: CredentialSources): Promise<FoundCredentials> {
   const { reference, auth, store } = sources;
   const repository = endpoint.path ?? reference.repository;
-  if (endpoint.role === 'mirror') {
-    const { host } = new URL(endpoint.base);
-    return (await store?.find(registryOfAddress(host), repository)) ?? NONE;
-  }
+  const isMirror = endpoint.role === 'mirror';
+  const server = isMirror ? registryOfAddress(serverOf(endpoint)) : reference.registry;
   const meant = auth?.serverAddress ? registryOfAddress(auth.serverAddress) : reference.registry;
-  const own = auth === undefined || meant !== reference.registry ? ANONYMOUS : readAuthConfig(auth);
+  const own = auth === undefined || meant !== server ? ANONYMOUS : readAuthConfig(auth);
   if (own.kind !== 'anonymous') return { credentials: own, from: 'the call' };
-  return (await store?.find(reference.registry, reference.repository)) ?? NONE;
+  return (await store?.find(server, isMirror ? repository : reference.repository)) ?? NONE;
 }

@@ -113,6 +113,10 @@ describe('credentialsFor', () => {
     expect(await credentialsOf(upstreamOf('r.test'), { reference, auth, store })).toMatchObject({ username: 'cri' });
     expect(await credentialsOf(mirror, { reference, auth })).toBe(ANONYMOUS);
     expect(await credentialsOf(mirror, { reference, auth, store })).toMatchObject({ username: 'mirror' });
+    const withPort: Endpoint = { ...mirror, base: 'https://other.test:443/v2' };
+    const auths = { 'other.test:443': { auth: encode('port:1') } };
+    const ported = parseAuthFile(JSON.stringify({ auths }), 'f');
+    expect(await credentialsOf(withPort, { reference, store: ported })).toMatchObject({ username: 'port' });
   });
 
   it('gives those of the file where the call has none, or some for another server', async () => {
@@ -122,6 +126,9 @@ describe('credentialsFor', () => {
       username: 'file',
     });
     expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: elsewhere })).toBe(ANONYMOUS);
+    const forMirror = { ...auth, serverAddress: 'mirror.test' };
+    expect(await credentialsOf(mirror, { reference, auth: forMirror, store })).toMatchObject({ username: 'cri' });
+    expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: forMirror })).toBe(ANONYMOUS);
     const same = { ...auth, serverAddress: 'https://r.test/v2/' };
     expect(await credentialsOf(upstreamOf('r.test'), { reference, auth: same })).toMatchObject({ username: 'cri' });
   });

@@ -27,6 +27,17 @@ export interface Endpoint {
   readonly why: string;
 }
 
+/** True for the same place on the same server, asked the other way: by TLS or by plain HTTP. */
+export function isTwin(one: Endpoint, other: Endpoint): boolean {
+  const [a, b] = [one, other].map(({ base, path }) => JSON.stringify([base.replace(/^https?:/, ''), path]));
+  return one.base !== other.base && a === b;
+}
+
+/** Host and port as they are written, with the scheme's own port if it is. */
+export function serverOf({ base }: Endpoint): string {
+  return base.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+}
+
 /** What no file names is where the image's name says. */
 const BY_NAME = "the image's name";
 
@@ -44,7 +55,11 @@ export function upstreamOf(registry: string): Endpoint {
 
 /** The registry itself; one on this machine is asked by plain HTTP, too, as by Docker and containerd: nobody is between. */
 export function upstreamsOf(registry: string): Endpoint[] {
-  const upstream = upstreamOf(registry);
+  return withPlain(upstreamOf(registry), registry);
+}
+
+/** An endpoint that is the registry by https; on this machine, by plain HTTP after that. */
+export function withPlain(upstream: Endpoint, registry: string): Endpoint[] {
   const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
   return isLocal ? [upstream, { ...upstream, base: upstream.base.replace('https:', 'http:') }] : [upstream];
 }

@@ -1,6 +1,7 @@
 import { sleep, throwIfAborted } from '../../base/abort.js';
 import { codeFor, describeError, failedPrecondition, GantryError, hasCode, type ErrorCode } from '../../base/errors.js';
 import type { Breaker } from './breaker.js';
+import { isTwin } from './endpoint.js';
 import type { RegistrySession } from './session.js';
 import { retryAfterOf, transient } from './transient.js';
 
@@ -58,10 +59,10 @@ export async function firstOf<T>(
   for (let round = 1; ; round++) {
     const result = await oneRound(left, failures, options);
     if (result !== undefined) return result.value;
-    left = worthAnother(failures);
+    left = worthAnother(telling(failures));
     const asked = Math.min(...left.map((session) => retryAfterOf(failures.get(session)) ?? 0));
     const wait = pauseAfter(round, asked, options.patience.retry);
-    if (wait === undefined) throw allFailed([...failures.values()], what);
+    if (wait === undefined) throw allFailed([...telling(failures).values()], what);
     await sleep(wait, options.signal);
   }
 }
@@ -72,6 +73,7 @@ async function oneRound<T>(
   { attempt, patience, signal }: FirstOfOptions<T>,
 ): Promise<{ readonly value: T } | undefined> {
   for (const session of patience.breaker.inOrder(sessions)) {
+    if (answeredOtherwise(session, failures)) continue;
     const { base } = session.endpoint;
     try {
       const value = await attempt(session);
@@ -86,6 +88,16 @@ async function oneRound<T>(
     }
   }
   return undefined;
+}
+
+/** A server that has answered by TLS is not asked by plain HTTP, too, nor the other way round. */
+function answeredOtherwise({ endpoint }: RegistrySession, failures: Failures): boolean {
+  return [...failures].some(([other, error]) => isTwin(endpoint, other.endpoint) && !hasCode(error, 'unavailable'));
+}
+
+/** Without those that only say that a server was asked the wrong way. */
+function telling(failures: Failures): Failures {
+  return new Map([...failures].filter(([session]) => !answeredOtherwise(session, failures)));
 }
 
 /** Nobody, once the registry itself has spoken: it knows better than its mirrors. */

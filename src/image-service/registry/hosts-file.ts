@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { failedPrecondition } from '../../base/errors.js';
-import { hostOf, type Endpoint, type TlsSettings } from './endpoint.js';
+import { hostOf, withPlain, type Endpoint, type TlsSettings } from './endpoint.js';
 import { isObject } from './json.js';
 import { parseToml, Section } from './toml-section.js';
 
@@ -26,10 +26,14 @@ export async function parseHostsFile({ text, file, registry }: HostsFile): Promi
     if (!isObject(table)) throw top.error(`host.${JSON.stringify(url)}`, 'must be a table');
     const section = new Section(table, file, `host.${JSON.stringify(url)}.`);
     section.allow(HOST_KEYS);
-    return readEndpoint(section, url, 'mirror');
+    return { section, url };
   });
-  const server = top.string('server') || `https://${hostOf(registry)}`;
-  const all = await Promise.all([...mirrors, readEndpoint(top, server, 'upstream')]);
+  const server = top.string('server') ?? '';
+  const [upstream, ...others] = await Promise.all([
+    readEndpoint(top, server || `https://${hostOf(registry)}`, 'upstream'),
+    ...mirrors.map(({ section, url }) => readEndpoint(section, url, 'mirror')),
+  ]);
+  const all = [...others, ...(server === '' ? withPlain(upstream, registry) : [upstream])];
   // A mirror that is the registry itself, only told how to reach it, is still the registry.
   return all.map((endpoint) =>
     isRegistry(endpoint, registry) ? { ...endpoint, role: 'upstream' as const } : endpoint,

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -36,6 +37,8 @@ describe('hosts.toml', () => {
     'without a file is plain, too, for %s',
     async (registry) => {
       expect(await bases(registry)).toEqual([`https://${registry}/v2`, `http://${registry}/v2`]);
+      write('_default', '[host."https://m"]\n');
+      expect(await bases(registry)).toEqual(['https://m/v2', `https://${registry}/v2`, `http://${registry}/v2`]);
       write('_default', 'server = "https://only"');
       expect(await bases(registry)).toEqual(['https://only/v2']);
     },
@@ -69,6 +72,34 @@ describe('hosts.toml', () => {
     write('r.test_5000_', 'server = "http://underscore"');
     expect(await bases('r.test:5000')).toEqual(['http://underscore/v2']);
     expect(await bases('r.test:5000', [join(dir, 'none'), dir])).toEqual(['http://underscore/v2']);
+  });
+
+  it('leaves the default for a directory that only has certificates', async () => {
+    write('_default', 'server = "http://default"');
+    for (const name of ['r.test:5000', 'r.test_5001_']) mkdirSync(join(dir, name));
+    for (const registry of ['r.test:5000', 'r.test:5001']) {
+      writeFileSync(join(dir, registry === 'r.test:5000' ? registry : 'r.test_5001_', 'ca.crt'), registry);
+      const found = await endpointsFor(registry, [dir]);
+      expect(found).toMatchObject([{ base: `https://${registry}/v2`, tls: { ca: [registry] } }]);
+    }
+  });
+
+  it('with two mistakes is refused for one, and nothing is left to fail', async () => {
+    write('r.test', '[host."https://a"]\nca = "none"\n[host."https://b"]\nca = "neither"\n[host."https://c"]\nx = 1\n');
+    const unheard: unknown[] = [];
+    const note = (error: unknown): void => void unheard.push(error);
+    process.on('unhandledRejection', note);
+    try {
+      await expect(endpointsFor('r.test', [dir])).rejects.toThrow('x is not known');
+      write('r.test', '');
+      rmSync(join(dir, 'r.test', 'hosts.toml'));
+      for (const name of ['a.crt', 'b.cert', 'b.key']) mkdirSync(join(dir, 'r.test', name));
+      await expect(endpointsFor('r.test', [dir])).rejects.toThrow(/certificate .* cannot be read/);
+      await sleep(50);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+    expect(unheard).toEqual([]);
   });
 
   it('reads a file anew each time', async () => {

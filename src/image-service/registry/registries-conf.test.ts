@@ -84,6 +84,30 @@ describe('registries.conf', () => {
       'mirror https://c.test/v2/all/x',
     ]);
     expect(await ask('b.test/x', '[[registry]]\nprefix="*.b.test"\nblocked=true\n')).toHaveLength(1);
+    expect(await ask('a.b.test:5000/x', '[[registry]]\nprefix="*.b.test"\nlocation="c.test/all"\n')).toEqual([
+      'mirror https://c.test/v2/all/x',
+    ]);
+    const port = '[[registry]]\nprefix="*.b.test:5000"\nlocation="c.test"\n';
+    expect(await ask('a.b.test:5000/x', port)).toEqual(['mirror https://c.test/v2/x']);
+    expect(await ask('a.b.test:5001/x', port)).toEqual(['upstream https://a.b.test:5001/v2/']);
+  });
+
+  it('takes a place with a slash at its end, and a host in capitals for the same', async () => {
+    const conf = '[[registry]]\nprefix="r.test/"\nlocation="M.test/a/"\n[[registry.mirror]]\nlocation="n.test//"\n';
+    const places = ['mirror https://n.test/v2/x/y', 'mirror https://M.test/v2/a/x/y'];
+    for (const image of ['r.test/x/y', 'R.TEST/x/y']) expect(await ask(image, conf)).toEqual(places);
+    const blocked = '[[registry]]\nprefix="Bad.test"\nblocked=true\n';
+    for (const image of ['bad.test/x', 'BAD.test/x'])
+      expect(codeOf(await rejection(ask(image, blocked)))).toBe('permission-denied');
+  });
+
+  it('of tables with one prefix in a file the first counts, and they must not differ in what they forbid', async () => {
+    const table = (more: string): string => `[[registry]]\nprefix="r.test"\nlocation="${more}\n`;
+    expect(await ask('r.test/x', table('one.test"') + table('two.test"'))).toEqual(['mirror https://one.test/v2/x']);
+    for (const key of ['blocked', 'insecure']) {
+      const error = await rejection(ask('r.test/x', table(`a.test"\n${key}=true`) + table('a.test"')));
+      expect(error.message).toContain(`registry[1].${key} is not what an earlier table says of "r.test"`);
+    }
   });
 
   it('blocks images and says where', async () => {
@@ -126,11 +150,14 @@ describe('registries.conf', () => {
       `${dir}/20.conf`,
       '[[registry]]\nprefix="r.test"\nlocation="second.test"\n[aliases]\n"y"="a.test/y"\n',
     );
-    await writeFile(`${dir}/10.conf`, '[[registry]]\nprefix="r.test"\nlocation="first.test"\n');
+    await writeFile(
+      `${dir}/10.conf`,
+      '[[registry]]\nprefix="r.test"\nlocation="first.test"\n[aliases]\n"x"=""\n"z"=""\n',
+    );
     await writeFile(`${dir}/README`, 'not TOML');
     const conf = await readRegistriesConf(file);
     expect(conf.rules.map(({ location }) => location)).toEqual(['second.test']);
-    expect([conf.search, [...conf.aliases.keys()]]).toEqual([['a.test'], ['x', 'y']]);
+    expect([conf.search, [...conf.aliases.keys()]]).toEqual([['a.test'], ['y']]);
   });
 
   it('may be missing', async () => {

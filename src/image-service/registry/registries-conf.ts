@@ -57,7 +57,11 @@ export async function readRegistriesConf(path: string): Promise<RegistriesConf> 
   for (const file of [path, ...(await dropIns(`${path}.d`))]) {
     const { rules: own, aliases: names, ...others } = parseRegistriesConf((await readConfigIfExists(file)) ?? '', file);
     for (const rule of own) rules.set(rule.prefix, rule);
-    for (const [name, value] of names) aliases.set(name, value);
+    for (const [name, value] of names) {
+      // An empty one takes back what an earlier file says.
+      if (value === '') aliases.delete(name);
+      else aliases.set(name, value);
+    }
     rest = { ...rest, ...others };
   }
   return {
@@ -94,7 +98,7 @@ export function parseRegistriesConf(text: string, file: string): Part {
   const credentialHelpers = top.strings('credential-helpers');
   const shortNames = choice(top, 'short-name-mode', SHORT_NAMES);
   return {
-    rules: top.sections('registry').map(readRule),
+    rules: firstOfEach(top.sections('registry')),
     aliases: readAliases(top),
     ...(search === undefined ? {} : { search }),
     ...(shortNames === undefined ? {} : { shortNames }),
@@ -102,10 +106,24 @@ export function parseRegistriesConf(text: string, file: string): Part {
   };
 }
 
+/** Of tables with the same prefix the first one counts; but none may take back what another forbids. */
+function firstOfEach(sections: readonly Section[]): RegistryRule[] {
+  const rules = new Map<string, RegistryRule>();
+  for (const section of sections) {
+    const rule = readRule(section);
+    const first = rules.get(rule.prefix) ?? rule;
+    const other = (['blocked', 'insecure'] as const).find((key) => first[key] !== rule[key]);
+    if (other !== undefined)
+      throw section.error(other, `is not what an earlier table says of ${JSON.stringify(rule.prefix)}`);
+    rules.set(rule.prefix, first);
+  }
+  return [...rules.values()];
+}
+
 function readRule(section: Section): RegistryRule {
   section.allow(RULE_KEYS);
-  const location = section.string('location') ?? '';
-  const prefix = section.string('prefix') || location;
+  const location = readPlace(section, 'location');
+  const prefix = readPlace(section, 'prefix') || location;
   const repository = prefix.includes('/') ? prefix.replace(/(?::\w[\w.-]*|@[\w.+-]+:[0-9a-f]+)$/, '') : prefix;
   if (!isPlace(repository.replace(/^\*\./, '')))
     throw section.error('prefix', `${JSON.stringify(prefix)} is no registry`);
@@ -127,12 +145,16 @@ function readRule(section: Section): RegistryRule {
 
 function readMirror(section: Section, digestOnly: boolean): MirrorRule {
   section.allow(['location', 'insecure', 'pull-from-mirror']);
-  const location = section.string('location') ?? '';
+  const location = readPlace(section, 'location');
   checkLocation(section, location);
   const own = choice(section, 'pull-from-mirror', PULLS);
   if (digestOnly && own !== undefined)
     throw section.error('pull-from-mirror', 'cannot stand beside mirror-by-digest-only');
   return { location, insecure: section.flag('insecure'), pulls: own ?? (digestOnly ? 'digest-only' : 'all') };
+}
+
+function readPlace(section: Section, key: string): string {
+  return (section.string(key) ?? '').replace(/\/+$/, '');
 }
 
 function checkLocation(section: Section, location: string): void {
@@ -160,15 +182,25 @@ function readAliases(top: Section): Map<string, string> {
   return new Map(entries);
 }
 
-/** The rule with the longest prefix that the complete reference is below. */
+/** The rule with the longest prefix that the complete reference is below. Names of hosts mean the same in capitals. */
 export function ruleFor(rules: readonly RegistryRule[], name: string): RegistryRule | undefined {
-  const matching = rules.filter(({ prefix }) => matches(prefix, name));
+  const plain = withPlainHost(name);
+  const matching = rules.filter(({ prefix }) => matches(withPlainHost(prefix), plain));
   return matching.toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
+function withPlainHost(name: string): string {
+  return name.replace(/^[^/]*/, (host) => host.toLowerCase());
+}
+
 function matches(prefix: string, name: string): boolean {
+  return prefix.startsWith('*.') ? isInDomain(prefix.slice(1), name) : isBelow(prefix, name);
+}
+
+/** Whatever the host's port is, unless the prefix has one. */
+function isInDomain(domain: string, name: string): boolean {
   const [host = ''] = name.split('/');
-  return prefix.startsWith('*.') ? host.endsWith(prefix.slice(1)) : isBelow(prefix, name);
+  return host.endsWith(domain) || host.replace(/:\d+$/, '').endsWith(domain);
 }
 
 /** A host is not the same on another port, so only a path may be followed by a tag. */

@@ -2,7 +2,7 @@ import { describeError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { readCertsDir } from './certs-dir.js';
 import { AUTH_FILES } from './credential-chain.js';
-import { upstreamsOf, type Endpoint } from './endpoint.js';
+import { serverOf, upstreamsOf, type Endpoint } from './endpoint.js';
 import { parseHostsFile } from './hosts-file.js';
 import { findHostsFile } from './hosts.js';
 import { formatReference, isShortName, parseReference, type Reference } from './reference.js';
@@ -85,7 +85,7 @@ export class Registries {
   /** Docker's and containers' directories go by the name that people use, Docker Hub's too. */
   async #withCertificates(endpoint: Endpoint, { registry }: Reference): Promise<Endpoint> {
     const { hostsDirs, certsDirs = [] } = this.#options;
-    const host = endpoint.role === 'upstream' ? registry : new URL(endpoint.base).host;
+    const host = endpoint.role === 'upstream' ? registry : serverOf(endpoint);
     const found = await readCertsDir(host, [...hostsDirs, ...certsDirs]);
     return found === undefined ? endpoint : { ...endpoint, tls: { ...endpoint.tls, ...found } };
   }
