@@ -1,13 +1,21 @@
-import { rm, statfs, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { errnoOf } from '../src/base/errors.js';
 import { mount } from '../src/base/sys/sys.js';
+import { imageOf } from '../src/image-service/image-fixture.js';
 import { openHouse, type House } from './harness/house.js';
+import { strayImageFiles } from './harness/image-files.js';
 import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { waitFor } from './harness/wait.js';
+import { pushAll } from './images/push.js';
+import { layoutAs, writeFixture } from './unpack/layouts.js';
 
+const LAYERED = 'registry.k8s.io/full/layered:1';
+const LAYER = 6 << 20;
 const NGINX = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
 
 describe('a full disk', () => {
@@ -26,11 +34,15 @@ describe('a full disk', () => {
     await house.crictl.ok('pull', BUSYBOX);
   });
 
-  /** Leaves no room on the daemon's disk. */
-  async function fill(): Promise<void> {
+  async function free(): Promise<number> {
     const { bavail, bsize } = await statfs(house.scratch.root);
+    return bavail * bsize;
+  }
+
+  /** Leaves so many bytes on the daemon's disk. */
+  async function fill(room = 0): Promise<void> {
     try {
-      await writeFile(filler(), Buffer.alloc(bavail * bsize));
+      await writeFile(filler(), Buffer.alloc((await free()) - room));
     } catch (error) {
       if (errnoOf(error) !== 'ENOSPC') throw error;
     }
@@ -76,6 +88,28 @@ describe('a full disk', () => {
     await house.crictl.ok('pull', NGINX);
     await house.crictl.ok('rmi', NGINX);
   });
+
+  it('in the middle of a pull is told, and takes nothing with it', async () => {
+    const layers = Array.from({ length: 5 }, (_, layer) => [{ name: `f${layer}`, data: randomBytes(LAYER) }]);
+    const layout = join(house.scratch.dir, 'layered');
+    await mkdir(layout);
+    await writeFixture(layout, imageOf({ layers }));
+    await pushAll(house.registry.address, [await layoutAs(layout, LAYERED)]);
+    const before = await free();
+    // The last one has room for the layers, but hardly for what is written of them.
+    for (const room of [0.5 * LAYER, 1.5 * LAYER, 3.5 * LAYER, 5 * LAYER]) {
+      await fill(room);
+      expect(await refusal('pull', LAYERED)).toContain(LAYERED);
+      await waitFor('room', 10_000, async () => ((await free()) >= room ? true : undefined));
+      await waitFor('tidy store', 10_000, async () =>
+        (await strayImageFiles(house.scratch.root)).length === 0 ? true : undefined,
+      );
+      await rm(filler());
+    }
+    await house.crictl.ok('pull', LAYERED);
+    await house.crictl.ok('rmi', LAYERED);
+    await waitFor('room', 10_000, async () => ((await free()) >= before ? true : undefined));
+  }, 60_000);
 
   it('does not keep pods from being listed, stopped and removed', async () => {
     const pod = await writePod(house);

@@ -250,12 +250,13 @@ export class ImageService implements ImageRootfs {
     await this.#collect();
   }
 
-  /** Removes the images that nobody uses and that are not pinned, and returns them. */
+  /** Removes the images that nobody uses and that are not pinned, and returns them; with what waits for other pulls. */
   async prune(): Promise<ImageRecord[]> {
-    const { images, layers } = this.#parts.context;
+    const { images, layers, partials } = this.#parts.context;
     const unused = this.list().filter((image) => !this.isPinned(image) && !layers.isUsed(image.chain));
     for (const { id } of unused) await images.unlist(id);
     await this.#collect({ all: true });
+    await partials.clear();
     return unused;
   }
 
@@ -347,18 +348,20 @@ export class ImageService implements ImageRootfs {
   }
 
   async #expire(): Promise<void> {
-    if (this.#parts.context.layers.hasExpired) await this.#collectLeft();
+    if (this.#parts.context.layers.hasExpired) await this.#tryToRemove(() => this.#collect());
   }
 
   /** Where the disk is full nothing waits on it for another pull: neither what this one has finished nor what others left. */
   async #makeRoom(failure: unknown): Promise<void> {
-    if (!leavesLayers(failure)) await this.#collectLeft({ all: true });
+    if (leavesLayers(failure)) return;
+    await this.#tryToRemove(() => this.#collect({ all: true }));
+    await this.#tryToRemove(() => this.#parts.context.partials.clear());
   }
 
-  async #collectLeft(options?: { readonly all?: boolean }): Promise<void> {
+  async #tryToRemove(remove: () => Promise<void>): Promise<void> {
     const { logger } = this.#parts.context;
-    await this.#collect(options).catch((error: unknown) =>
-      logger.warn({ error: describeError(error) }, 'cannot remove layers of failed pulls'),
+    await remove().catch((error: unknown) =>
+      logger.warn({ error: describeError(error) }, 'cannot remove what pulls have left'),
     );
   }
 

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { sleep } from '../base/abort.js';
 import { internal } from '../base/errors.js';
 import { silentLogger } from '../base/log.js';
+import { until } from '../base/testing.js';
 import { imageOf, type Blob } from './image-fixture.js';
 import { PullHouse, serveImage } from './pull-fixture.js';
 import { PartialBlob, PartialBlobs, type PartialLease } from './registry/partial-blobs.js';
@@ -213,6 +214,21 @@ describe('partial blobs', () => {
     await again.drop();
     expect(kept()).toEqual([]);
     expect(await partials.lease({ ...other, size: 5 })).toBeUndefined();
+  });
+
+  it('go when room is wanted: what is kept at once, the others when their download ends', async () => {
+    const partials = new PartialBlobs({ directory: partial(), logger: silentLogger(), maxAgeMs: 60_000, worthMs: 0 });
+    seed(Buffer.from('kept'));
+    const other = { ...layer, digest: `sha256:${'0'.repeat(64)}` };
+    const lease = await partials.lease(other);
+    const blob = await opened(lease);
+    await partials.clear();
+    expect(kept()).toEqual([other.digest.replace(':', '-')]);
+    await blob.append(Buffer.from('abc'));
+    await blob.keep();
+    lease?.release();
+    await until(() => kept().length === 0);
+    await until(async () => (await partials.lease(other)) !== undefined);
   });
 
   it('are not written where the whole would come again in no time', async () => {

@@ -42,6 +42,8 @@ const WORTH_MS = 2_000;
 export class PartialBlobs {
   readonly #options: PartialBlobsOptions;
   readonly #inUse = new Set<string>();
+  /** Those of them that are not to be kept any more. */
+  readonly #unwanted = new Set<string>();
   #nextSweep = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -57,7 +59,21 @@ export class PartialBlobs {
     this.#inUse.add(path);
     const noteTrouble = (error: unknown): void => this.#warn(path, error);
     await this.#sweep().catch(noteTrouble);
-    return { place: { path, worthMs }, noteTrouble, release: () => this.#inUse.delete(path) };
+    return { place: { path, worthMs }, noteTrouble, release: () => this.#release(path) };
+  }
+
+  /** Deletes what is kept, as room is wanted; of a download under way when that ends. */
+  async clear(): Promise<void> {
+    for (const path of this.#inUse) this.#unwanted.add(path);
+    await this.#removeUnused(() => true);
+  }
+
+  #release(path: string): void {
+    const release = (): void => void this.#inUse.delete(path);
+    if (!this.#unwanted.delete(path)) return release();
+    void rm(path, { force: true })
+      .catch((error: unknown) => this.#warn(path, error))
+      .finally(release);
   }
 
   #warn(path: string, error: unknown): void {
@@ -81,12 +97,17 @@ export class PartialBlobs {
   }
 
   async #sweep(): Promise<void> {
-    const { directory, maxAgeMs = DAY_MS } = this.#options;
+    const { maxAgeMs = DAY_MS } = this.#options;
     if (Date.now() < this.#nextSweep) return;
     this.#nextSweep = Date.now() + Math.min(maxAgeMs, DAY_MS) / 24;
+    await this.#removeUnused(async (path) => Date.now() - (await changedAt(path)) > maxAgeMs);
+  }
+
+  async #removeUnused(isOld: (path: string) => boolean | Promise<boolean>): Promise<void> {
+    const { directory } = this.#options;
     await ensureDirectory(directory);
     for (const path of (await readdir(directory)).map((name) => join(directory, name)))
-      if (!this.#inUse.has(path) && Date.now() - (await changedAt(path)) > maxAgeMs) await rm(path, { force: true });
+      if ((await isOld(path)) && !this.#inUse.has(path)) await rm(path, { force: true });
   }
 }
 
