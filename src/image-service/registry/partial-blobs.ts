@@ -70,7 +70,10 @@ export class PartialBlobs {
 
   #release(path: string): void {
     const release = (): void => void this.#inUse.delete(path);
-    if (!this.#unwanted.delete(path)) return release();
+    if (!this.#unwanted.delete(path)) {
+      release();
+      return;
+    }
     void rm(path, { force: true })
       .catch((error: unknown) => this.#warn(path, error))
       .finally(release);
