@@ -6,18 +6,23 @@ import type { Endpoint } from './registry/endpoint.js';
 import type { HttpPool } from './registry/http.js';
 import { formatReference, type Reference } from './registry/reference.js';
 import type { Registries } from './registry/registries.js';
+import { signedRequirements } from './trust/check-signatures.js';
+import type { SignaturePolicy } from './trust/signature-policy.js';
 
 export interface ExplainContext {
   readonly registries: Registries;
   readonly patience: { readonly breaker: Breaker };
   readonly authFiles: readonly string[];
   readonly http: Pick<HttpPool, 'proxyFor'>;
+  readonly trust: SignaturePolicy;
 }
 
 /** A name that an image may stand for, and the servers that would be asked for it, in order. */
 export interface Explanation {
   readonly reference: string;
   readonly servers: readonly ExplainedServer[];
+  /** What the signature policy says of it, if there is one. */
+  readonly signatures?: string;
   /** Why it cannot be pulled at all. */
   readonly error?: string;
 }
@@ -47,15 +52,24 @@ export async function explainImage(context: ExplainContext, image: string): Prom
 async function explain(context: ExplainContext, reference: Reference): Promise<Explanation> {
   const name = formatReference(reference);
   try {
+    const signatures = await explainTrust(context.trust, reference);
     const helpers = await context.registries.credentialHelpers();
     const store = await credentialChain({ authFiles: context.authFiles, helpers });
     const endpoints = await context.registries.endpointsFor(reference);
     const sessions = context.patience.breaker.inOrder(endpoints.map((endpoint) => ({ endpoint })));
     const servers = sessions.map(({ endpoint }) => explainServer(context, endpoint, { reference, store }));
-    return { reference: name, servers: await Promise.all(servers) };
+    return { reference: name, servers: await Promise.all(servers), ...signatures };
   } catch (error) {
     return { reference: name, servers: [], error: describeError(error) };
   }
+}
+
+/** @throws signature-validation-failed for what is rejected whatever signatures it has */
+async function explainTrust(trust: SignaturePolicy, reference: Reference): Promise<Pick<Explanation, 'signatures'>> {
+  const rule = await trust.ruleFor(reference);
+  if (rule.requirements.length === 0) return {};
+  const count = signedRequirements(rule, formatReference(reference)).length;
+  return { signatures: `${count === 0 ? 'not required' : 'required'} by ${rule.from}` };
 }
 
 async function explainServer(

@@ -270,6 +270,25 @@ describe('gantry registry explain', () => {
     expect(stdout).not.toContain('secret');
   });
 
+  it('tells what the signature policy says', async () => {
+    const signaturePolicy = `${house.root}/policy.json`;
+    const keyPath = '/k';
+    const docker = {
+      'signed.test': [{ type: 'sigstoreSigned', keyPath }],
+      'bad.test': [{ type: 'reject' }],
+    };
+    const policy = { default: [{ type: 'insecureAcceptAnything' }], transports: { docker } };
+    writeFileSync(signaturePolicy, JSON.stringify(policy));
+    await restart({ signaturePolicy });
+    const explained = async (image: string): Promise<string> => (await gantry(['registry', 'explain', image])).stdout;
+    const from = (registry: string): string => `${signaturePolicy} (transports.docker["${registry}"])`;
+    expect(await explained('signed.test/x')).toContain(`\n  signatures: required by ${from('signed.test')}\n`);
+    expect(await explained('other.test/x')).toContain(`\n  signatures: not required by ${signaturePolicy} (default)\n`);
+    expect(await explained('bad.test/x')).toBe(
+      `bad.test/x:latest\n  cannot be pulled: bad.test/x:latest is rejected by ${from('bad.test')}\n`,
+    );
+  });
+
   it('tells what is wrong with the configuration', async () => {
     house.hosts('r.test', 'sever = "x"');
     expect((await gantry(['registry', 'explain', 'r.test/x'])).stdout).toMatch(

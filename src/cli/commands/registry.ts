@@ -22,10 +22,13 @@ export function registryCommand(): Command {
   return registry;
 }
 
-function explanationText({ reference, servers, error }: Explanation): string {
-  return [reference, ...(error === undefined ? [] : [`  cannot be pulled: ${error}`]), ...servers.map(serverText)].join(
-    '\n',
-  );
+function explanationText({ reference, servers, signatures, error }: Explanation): string {
+  return [
+    reference,
+    ...(error === undefined ? [] : [`  cannot be pulled: ${error}`]),
+    ...servers.map(serverText),
+    ...(signatures === undefined ? [] : [`  signatures: ${signatures}`]),
+  ].join('\n');
 }
 
 function serverText(server: ExplainedServer, index: number): string {
