@@ -1,8 +1,8 @@
 import { failedPrecondition } from '../../base/errors.js';
 import { readConfigIfExists } from '../../base/files.js';
 import { askHelper } from './credential-helper.js';
-import { decodeBasic, registryOfAddress, type Credentials } from './credentials.js';
-import { isObject, parseObject, stringOf, type JsonObject } from './json.js';
+import { decodeBasic, readAuthConfig, registryOfAddress, type Credentials } from './credentials.js';
+import { isObject, parseObject, type JsonObject } from './json.js';
 
 export interface AuthFileContent {
   readonly entries: ReadonlyMap<string, Credentials>;
@@ -71,21 +71,43 @@ export async function readAuthFile(path: string): Promise<AuthFile> {
 export function parseAuthFile(text: string, path: string): AuthFile {
   const { auths, credHelpers, credsStore } = parseObject(text, path);
   const entries = new Map<string, Credentials>();
-  for (const [key, value] of Object.entries(isObject(auths) ? auths : {})) {
-    const credentials = isObject(value) ? readEntry(value, key) : undefined;
+  for (const [key, value] of Object.entries(objectAt(auths, 'auths'))) {
+    const credentials = readEntry(value, `auths.${JSON.stringify(key)}`);
     if (credentials !== undefined) entries.set(normalKey(key), credentials);
   }
-  const helpers = Object.entries(isObject(credHelpers) ? credHelpers : {}).map(
-    ([key, helper]) => [registryOfAddress(key), stringOf(helper)] as const,
+  const helpers = Object.entries(objectAt(credHelpers, 'credHelpers')).map(
+    ([key, helper]) => [registryOfAddress(key), textAt(helper, `credHelpers.${JSON.stringify(key)}`)] as const,
   );
-  return new AuthFile({ entries, helpers: new Map(helpers), store: stringOf(credsStore) }, path);
+  return new AuthFile({ entries, helpers: new Map(helpers), store: textAt(credsStore, 'credsStore') }, path);
 }
 
-function readEntry(entry: JsonObject, key: string): Credentials | undefined {
-  const [identity, registry, auth] = ['identitytoken', 'registrytoken', 'auth'].map((name) => stringOf(entry[name]));
-  if (identity) return { kind: 'identity', token: identity };
-  if (registry) return { kind: 'registry', token: registry };
-  return auth ? decodeBasic(auth, `auths.${JSON.stringify(key)}.auth`) : undefined;
+/** The forms that an entry may have are those of CRI's AuthConfig. */
+function readEntry(value: unknown, where: string): Credentials | undefined {
+  const entry = objectAt(value, where);
+  const [identityToken, registryToken, auth, username, password] = [
+    'identitytoken',
+    'registrytoken',
+    'auth',
+    'username',
+    'password',
+  ].map((name) => textAt(entry[name], `${where}.${name}`));
+  // What Docker's tools write in `auth` is what counts for them.
+  if (auth && !identityToken && !registryToken) return decodeBasic(auth, `${where}.auth`);
+  const credentials = readAuthConfig({ identityToken, registryToken, username, password });
+  return credentials.kind === 'anonymous' ? undefined : credentials;
+}
+
+/** Null is what is not there. */
+function objectAt(value: unknown, where: string): JsonObject {
+  if (isObject(value ?? {})) return (value ?? {}) as JsonObject;
+  throw failedPrecondition(`${where} must be an object`);
+}
+
+/** What is wrong with it is said without it: it may be a secret. */
+function textAt(value: unknown, where: string): string {
+  const text = value ?? '';
+  if (typeof text === 'string') return text;
+  throw failedPrecondition(`${where} must be a text`);
 }
 
 /** Docker writes Hub's key as a URL with a version; containers' keys are names, maybe with a path. */

@@ -4,6 +4,7 @@ import { codeOf, describeError } from '../../base/errors.js';
 import { rejection, useScratch } from '../../base/testing.js';
 import { parseAuthFile } from './auth-file.js';
 import { askHelper } from './credential-helper.js';
+import { retryAfterOf } from './transient.js';
 
 const scratch = useScratch('helper');
 const path = process.env['PATH'] ?? '';
@@ -48,7 +49,9 @@ describe('a credential helper', () => {
   });
 
   it('that is missing, or no name, is an error', async () => {
-    expect(describeError(await rejection(askHelper('missing', 'r.test')))).toContain('docker-credential-missing');
+    const missing = await rejection(askHelper('missing', 'r.test'));
+    expect(describeError(missing)).toContain('docker-credential-missing for r.test: cannot start');
+    expect([codeOf(missing), retryAfterOf(missing)]).toEqual(['failed-precondition', undefined]);
     expect(codeOf(await rejection(askHelper('../evil', 'r.test')))).toBe('failed-precondition');
   });
 

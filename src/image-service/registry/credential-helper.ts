@@ -1,4 +1,4 @@
-import { failedPrecondition, wrapError } from '../../base/errors.js';
+import { failedPrecondition } from '../../base/errors.js';
 import { run, type RunResult } from '../../base/spawn.js';
 import type { Credentials } from './credentials.js';
 import { parseObject, stringOf } from './json.js';
@@ -25,7 +25,8 @@ export async function askHelper(helper: string, registry: string): Promise<Crede
     env: environment(),
     maxOutput: MAX_OUTPUT,
   }).catch((error: unknown) => {
-    throw wrapError(error, what);
+    // It is this node that is in trouble, not the registry's server.
+    throw failedPrecondition(what, error);
   });
   if (result.exitCode === 0) return readAnswer(result, what);
   if (knowsNothing(result)) return undefined;

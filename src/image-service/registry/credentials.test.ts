@@ -62,6 +62,9 @@ describe('an auth file', () => {
         'r.test/team': { auth: encode('team:3') },
         'r.test/team/app': { identitytoken: 'app' },
         'empty.test': {},
+        'null.test': null,
+        'plain.test': { username: 'plain', password: 'p' },
+        'both.test': { username: 'ignored', password: 'p', auth: encode('both:1') },
       },
     }),
     'f',
@@ -76,6 +79,8 @@ describe('an auth file', () => {
     expect(await find('r.test', 'teamwork')).toMatchObject({ username: 'all' });
     expect(await find('r.test', 'team/x')).toMatchObject({ username: 'team' });
     expect(await find('r.test', 'team/app')).toEqual({ kind: 'identity', token: 'app' });
+    expect(await find('plain.test', 'x')).toEqual({ kind: 'basic', username: 'plain', password: 'p' });
+    expect(await find('both.test', 'x')).toMatchObject({ username: 'both' });
     expect([await find('empty.test', 'x'), await find('r.test:5000', 'x')]).toEqual([undefined, undefined]);
   });
 
@@ -84,7 +89,15 @@ describe('an auth file', () => {
     const path = join(dir, 'auth.json');
     try {
       expect(await (await readAuthFile(path)).find('r.test', 'x')).toBeUndefined();
-      for (const text of ['{"auths": secret', JSON.stringify({ auths: { 'r.test': { auth: 'secret' } } })]) {
+      const malformed = [
+        { auths: { 'r.test': { auth: 'secret' } } },
+        { auths: { 'r.test': { auth: ['secret'] } } },
+        { auths: { 'r.test': 'secret' } },
+        { auths: ['secret'] },
+        { credHelpers: { 'r.test': { secret: 1 } } },
+        { credsStore: ['secret'] },
+      ].map((content) => JSON.stringify(content));
+      for (const text of ['{"auths": secret', ...malformed]) {
         writeFileSync(path, text);
         const error: unknown = await readAuthFile(path).catch((thrown: unknown) => thrown);
         expect(codeOf(error)).toBe('failed-precondition');
