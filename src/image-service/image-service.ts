@@ -369,7 +369,7 @@ export class ImageService implements ImageRootfs {
     const { images, layers } = this.#parts.context;
     if (this.#unknownUses) return;
     await images.forgetRemoved(({ chain }) => layers.isUsed(chain));
-    await layers.collect((chainId) => images.all().some(({ chain }) => chain.includes(chainId)), options);
+    await layers.collect(() => new Set(images.all().flatMap(({ chain }) => chain)), options);
   }
 
   usage(): ImageFsUsage {

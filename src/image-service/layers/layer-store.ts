@@ -175,16 +175,15 @@ export class LayerStore {
 
   /**
    * Removes the layers that no image names and nobody keeps, each at a moment when that is so.
+   * @param named the layers that images name by now; asked once, and again for each layer that seems to go: it takes all images
    * @param options.all those, too, that wait for another pull
    */
-  async collect(isNamed: (chainId: string) => boolean, options: { readonly all?: boolean } = {}): Promise<void> {
-    for (const { chainId } of this.#all()) {
-      if (!this.has(chainId)) continue;
-      const record = this.record(chainId);
-      const awaited = options.all !== true && this.#isAwaited(record);
-      const kept = awaited || isNamed(chainId) || [...this.#users.values()].some((chain) => chain.has(chainId));
-      if (!kept) await this.#remove(record);
-    }
+  async collect(named: () => ReadonlySet<string>, options: { readonly all?: boolean } = {}): Promise<void> {
+    const isWanted = (record: LayerRecord, names: ReadonlySet<string>): boolean =>
+      (options.all !== true && this.#isAwaited(record)) || names.has(record.chainId) || this.isUsed([record.chainId]);
+    const names = named();
+    for (const { chainId } of this.#all().filter((record) => !isWanted(record, names)))
+      if (this.has(chainId) && !isWanted(this.record(chainId), named())) await this.#remove(this.record(chainId));
   }
 
   /** Chain ids of all layers. */
