@@ -158,8 +158,14 @@ function lazy<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-function lstatIfThere(path: string): Stats | undefined {
-  return lstatSync(toPath(path), { throwIfNoEntry: false });
+/** What is at a path, a binary string; undefined if nothing is, or a part of the path is no directory. */
+export function lstatIfThere(path: string): Stats | undefined {
+  try {
+    return lstatSync(toPath(path), { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 function unlinkIfThere(path: string): boolean {

@@ -4,7 +4,6 @@ import {
   copyFileSync,
   fstatSync,
   linkSync,
-  lstatSync,
   openSync,
   readlinkSync,
   symlinkSync,
@@ -12,11 +11,11 @@ import {
   type Stats,
 } from 'node:fs';
 
-import { dataLoss, errnoOf, resourceExhausted } from '../../base/errors.js';
+import { dataLoss, resourceExhausted } from '../../base/errors.js';
 import { mknodSync } from '../../base/sys/calls.js';
 import { deviceOf } from '../../base/sys/device.js';
 import { applyAttributes, applyLinkAttributes, readAttributes } from './attributes.js';
-import { isWhiteout, mergedBelow, type DirectoryNode, type LayerTree } from './layer-tree.js';
+import { isWhiteout, lstatIfThere, mergedBelow, type DirectoryNode, type LayerTree } from './layer-tree.js';
 import { toPath } from './paths.js';
 import { entryError } from './tar-reader.js';
 
@@ -197,13 +196,4 @@ function remake({ path, stats }: Source, paths: readonly string[], linkName: str
 
 function isAt(path: string, { inode }: LowerFile): boolean {
   return lstatIfThere(path)?.ino === inode;
-}
-
-function lstatIfThere(path: string): Stats | undefined {
-  try {
-    return lstatSync(toPath(path), { throwIfNoEntry: false });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }
