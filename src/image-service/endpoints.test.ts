@@ -184,6 +184,26 @@ describe('credentials', () => {
     expect((await house.failure('token.test/x')).code).toBe('unauthenticated');
   });
 
+  it('that are a refresh token get access tokens for it, as OAuth has it', async () => {
+    const asked: string[] = [];
+    const tokens = await house.serve((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        asked.push(`${request.method ?? ''} ${request.url ?? ''} ${request.headers.authorization ?? 'none'} ${body}`);
+        response.end(JSON.stringify({ access_token: 'fresh', refresh_token: 'another', expires_in: 300 }));
+      });
+    });
+    await house.registry('refresh.test', (request, response) => {
+      if (request.headers.authorization === 'Bearer fresh') serveImage(hello)(request, response);
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${tokens}/t",service="reg"` }).end();
+    });
+    const auth = { username: '<token>', identityToken: 'refresh-secret' };
+    for (const tag of ['1', '2']) await house.service.pull(`refresh.test/x:${tag}`, { auth });
+    const form = 'grant_type=refresh_token&client_id=gantry&refresh_token=refresh-secret';
+    expect(asked).toEqual([`POST /t none scope=repository%3Ax%3Apull&service=reg&${form}`]);
+  });
+
   it.each([302, 307])('that are refresh tokens go over no redirect to another server (%i)', async (status) => {
     const stolen: string[] = [];
     const thief = await house.serve((request, response) => {

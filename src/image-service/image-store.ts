@@ -128,6 +128,8 @@ function withNames(known: ImageRecord | undefined, content: ImageContent, names:
   const listed = known?.state === 'listed' ? known : undefined;
   return {
     ...content,
+    // Another manifest of the same image does not speak for the first.
+    annotations: listed?.annotations ?? content.annotations,
     state: 'listed',
     repoTags: [...new Set([...(listed?.repoTags ?? []), ...names.tags])],
     repoDigests: [...new Set([...(listed?.repoDigests ?? []), ...names.digests])],

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../base/abort.js';
-import { dataLoss, unavailable, wrapError } from '../base/errors.js';
+import { dataLoss, hasCode, unavailable, wrapError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Flights } from './flights.js';
 import type { ImageContent, ImageNames, ImageStore } from './image-store.js';
@@ -24,7 +24,7 @@ import { formatReference, nameOf, type Reference } from './registry/reference.js
 import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { TokenCache } from './registry/token-cache.js';
-import { fetchSignatures, type Signature } from './registry/signatures.js';
+import { fetchSignatures } from './registry/signatures.js';
 import { checkSignatures, signedRequirements } from './trust/check-signatures.js';
 import type { Rule } from './trust/policy.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
@@ -104,13 +104,15 @@ async function pullReference(context: PullContext, reference: Reference, options
       signal: options.signal,
     },
   );
-  const from = isSigned ? await trustedManifest(pull, top, { rule, signal: options.signal }) : top;
+  const { from, id } = isSigned
+    ? await trustedManifest(pull, top, { rule, signal: options.signal })
+    : { from: top, id: undefined };
   options.onFetch?.(top.digest);
   const tags = reference.digest === undefined ? [pull.what] : [];
   return nameContent(
     pull,
     { tags, digests: [`${pull.name}@${top.digest}`] },
-    () => knownContent(context, top.digest) ?? shareFetch(pull, { digest: top.digest, from }, options.signal),
+    () => knownContent(context, top.digest, id) ?? shareFetch(pull, { digest: top.digest, from }, options.signal),
   );
 }
 
@@ -146,21 +148,21 @@ async function trustedManifest(
   pull: Pull,
   top: FetchedManifest,
   { rule, signal = new AbortController().signal }: { readonly rule: Rule; readonly signal?: AbortSignal | undefined },
-): Promise<FetchedManifest> {
-  const { fetched, signatures } = await manifestAndSignatures(pull, top, signal).catch((error: unknown) => {
-    throw wrapError(error, `pull ${pull.what}`);
-  });
-  await checkSignatures(rule, { reference: pull.sources.reference, digest: fetched.digest }, signatures);
-  return fetched;
+): Promise<{ readonly from: FetchedManifest; readonly id: string }> {
+  try {
+    const { manifest, fetched } = await findManifest(pull, top, signal);
+    const signatures = await fetchSignatures(fetched.digest, { ...pull, signal });
+    await checkSignatures(rule, { reference: pull.sources.reference, digest: fetched.digest }, signatures);
+    return { from: fetched, id: idOf(manifest, fetched) };
+  } catch (error) {
+    // A refusal says itself of what.
+    throw hasCode(error, 'signature-validation-failed') ? error : wrapError(error, `pull ${pull.what}`);
+  }
 }
 
-async function manifestAndSignatures(
-  pull: Pull,
-  top: FetchedManifest,
-  signal: AbortSignal,
-): Promise<{ readonly fetched: FetchedManifest; readonly signatures: readonly Signature[] }> {
-  const { fetched } = await findManifest(pull, top, signal);
-  return { fetched, signatures: await fetchSignatures(fetched.digest, { ...pull, signal }) };
+/** An artifact's id is its manifest's digest: configurations of artifacts are often the same empty one. */
+function idOf({ artifact, config }: Manifest, { digest }: FetchedManifest): string {
+  return artifact === undefined ? config.digest : digest;
 }
 
 function shareFetch(pull: Pull, wanted: Wanted, signal: AbortSignal | undefined): Promise<ImageContent> {
@@ -186,9 +188,13 @@ function withSignal(pull: Pull, signal: AbortSignal): Pull {
   return { ...pull, sessions: pull.sessions.map((session) => session.withSignal(signal)) };
 }
 
-/** The image, if what the digest stands for is here already: a digest never changes its meaning. */
-function knownContent({ images }: PullContext, digest: string): ImageContent | undefined {
-  return images.list().find(({ repoDigests }) => repoDigests.some((name) => name.endsWith(`@${digest}`)));
+/**
+ * The image, if what the digest stands for is here already: a digest never changes its meaning.
+ * @param id of the image whose signatures were checked: whatever the store has, no other passes for it
+ */
+function knownContent({ images }: PullContext, digest: string, id?: string): ImageContent | undefined {
+  const known = images.list().find(({ repoDigests }) => repoDigests.some((name) => name.endsWith(`@${digest}`)));
+  return id === undefined || known?.id === id ? known : undefined;
 }
 
 let counter = 0;
@@ -205,7 +211,7 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
     const content =
       manifest.artifact === undefined
         ? await installImage({ ...parts, configJson: await fetchConfig(pull, manifest.config, signal) })
-        : await installArtifact({ ...parts, id: fetched.digest });
+        : await installArtifact({ ...parts, id: idOf(manifest, fetched) });
     await pull.images.add(content, { tags: [], digests: [`${pull.name}@${wanted.digest}`] });
     pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
     return content;

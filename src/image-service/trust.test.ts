@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -122,7 +122,7 @@ describe('an image that must be signed', () => {
     rmSync(path, { recursive: true });
     expect(await house.failure(name)).toEqual({
       code: 'failed-precondition',
-      message: `the public key ${path} is not there`,
+      message: `pull ${name}: the public key ${path} is not there`,
     });
   });
 
@@ -203,6 +203,39 @@ describe('an image that must be signed', () => {
       code: 'data-loss',
       message: `pull ${name}: signatures of ${digest} have 4194306 bytes, more than 4194304`,
     });
+  });
+
+  it('is what was checked, whatever the store has under its digest', async () => {
+    const other = await push([]);
+    await house.service.pull(other.name);
+    demand(signedBy('ecdsa'));
+    const { name, digest, id } = await push([{}]);
+    const record = join(house.root, 'images', 'records', `${other.id.replace(':', '-')}.json`);
+    const content = JSON.parse(readFileSync(record, 'utf8')) as { repoDigests: string[] };
+    content.repoDigests.push(`r.test/odd@${digest}`);
+    writeFileSync(record, JSON.stringify(content));
+    await house.open({ signaturePolicy: policyFile });
+    expect((await house.service.pull(name)).id).toBe(id);
+  });
+
+  it('keeps the annotations of its manifest when another one of the same image comes', async () => {
+    demand(signedBy('ecdsa'));
+    const [mine, theirs] = ['mine', 'theirs'].map((of) =>
+      imageOf({
+        layers: [[{ name: 'f', data: 'annotated' }]],
+        spoil: (manifest) => (manifest['annotations'] = { of }),
+      }),
+    ) as [FixtureImage, FixtureImage];
+    const { digest } = mine.manifest;
+    await registry.push('mine', 'v1', mine);
+    const signature = { key: KEYS.ecdsa.privateKey, digest, reference: 'r.test/mine:v1' };
+    await registry.push('mine', signatureTag(digest), signatureImage([signature]));
+    await registry.push('theirs', 'v1', theirs);
+    house.hosts('free.test', `server = "http://${registry.address}"\n`);
+    await house.service.pull('r.test/mine:v1');
+    const { id, annotations, repoTags } = await house.service.pull('free.test/theirs:v1');
+    expect({ id, annotations }).toEqual({ id: mine.id, annotations: { of: 'mine' } });
+    expect(repoTags).toEqual(['r.test/mine:v1', 'free.test/theirs:v1']);
   });
 
   it('is refused under its registry in capitals, too', async () => {
