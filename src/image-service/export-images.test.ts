@@ -8,7 +8,7 @@ import { abortReason } from '../base/abort.js';
 import { cancelled } from '../base/errors.js';
 import type { ExportResult } from './export-images.js';
 import { imageOf, sha256, writeLayout } from './image-fixture.js';
-import { PullHouse } from './pull-fixture.js';
+import { PullHouse, serveImage } from './pull-fixture.js';
 import type { ImageRecord } from './types.js';
 
 const LONG = `${'d'.repeat(90)}/${'f'.repeat(200)}`;
@@ -41,7 +41,17 @@ const odd = imageOf({
     [],
   ],
 });
-const plain = imageOf({ layers: [[{ name: 'hello', data: 'hello' }]] });
+const plain = imageOf({
+  layers: [[{ name: 'hello', data: 'hello' }]],
+  spoil: (manifest) => (manifest['annotations'] = { maker: 'me' }),
+});
+const artifact = imageOf({
+  layers: [[{ name: 'model' }]],
+  spoil: (manifest) => {
+    manifest['artifactType'] = 'application/vnd.example.model';
+    (manifest['config'] as { mediaType: string }).mediaType = 'application/vnd.oci.empty.v1+json';
+  },
+});
 
 let from: PullHouse;
 let to: PullHouse;
@@ -148,6 +158,22 @@ describe('an export', () => {
     await expect(from.service.export([odd.id], { format: 'oci', signal: gone }).next()).rejects.toBe(abortReason(gone));
     await from.service.close();
     expect(from.list('ingest')).toEqual([]);
+  });
+
+  it('keeps the annotations of a manifest', async () => {
+    const { file } = await exportTo(from, ['example.test/plain:v1'], 'oci');
+    const [imported] = await to.service.importLayout(file);
+    expect(imported?.annotations).toEqual({ maker: 'me' });
+  });
+
+  it('makes no image of an artifact', async () => {
+    await from.registry('a.test', serveImage(artifact));
+    const { artifactType } = await from.service.pull('a.test/model:v1');
+    expect(artifactType).toBe('application/vnd.example.model');
+    await expect(exportTo(from, ['a.test/model:v1'], 'oci')).rejects.toMatchObject({
+      code: 'failed-precondition',
+      message: 'a.test/model:v1 is an OCI artifact, which is pulled, not exported',
+    });
   });
 
   it('needs an image', () => {

@@ -1,7 +1,7 @@
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { invalidArgument } from '../base/errors.js';
+import { failedPrecondition, invalidArgument } from '../base/errors.js';
 import { abortReason } from '../base/abort.js';
 import { fileChunks } from './layout-files.js';
 import type { Packed } from './layers/pack-layer.js';
@@ -56,6 +56,7 @@ let counter = 0;
  * Blobs are not kept, and an unpacked tree does not say how its archive was written. So layers are packed anew, the
  * configuration has the diff ids of the new archives in place of the old ones, and the image has another id. It is the same each
  * time, and what is imported from it is exported as the same again.
+ * @throws failed-precondition for an OCI artifact, which such an archive would make an image of
  */
 export async function* exportImages(
   context: ExportContext,
@@ -63,6 +64,7 @@ export async function* exportImages(
   options: ExportOptions,
 ): AsyncGenerator<Uint8Array, ExportResult[]> {
   const { layers } = context;
+  for (const { image, names } of images) refuseArtifact(image, names);
   const owner = `export:${counter++}`;
   const { path: directory } = layers.ingestPath();
   for (const { image } of images) layers.retain(owner, image.chain);
@@ -78,6 +80,10 @@ export async function* exportImages(
   }
 }
 
+function refuseArtifact({ id, artifactType }: ImageRecord, [name = id]: readonly string[]): void {
+  if (artifactType !== undefined) throw failedPrecondition(`${name} is an OCI artifact, which is pulled, not exported`);
+}
+
 async function writeLayout(work: Work, images: readonly ExportedImage[]): Promise<ExportResult[]> {
   const entries: object[] = [];
   const results: ExportResult[] = [];
@@ -87,13 +93,19 @@ async function writeLayout(work: Work, images: readonly ExportedImage[]): Promis
     const config = await addBlob(work, CONFIG_TYPES[0] ?? '', configWith(image, layers));
     const descriptors = layers.map(({ digest, size }) => ({ mediaType: LAYER_TYPE, digest, size }));
     const mediaType = MANIFEST_TYPES[0] ?? '';
-    const manifest = await addBlob(work, mediaType, { schemaVersion: 2, mediaType, config, layers: descriptors });
+    const content = { schemaVersion: 2, mediaType, config, layers: descriptors, ...annotationsOf(image) };
+    const manifest = await addBlob(work, mediaType, content);
     for (const annotations of annotationsFor(names))
       entries.push({ ...manifest, platform: { architecture: HOST_ARCHITECTURE, os: 'linux' }, annotations });
     results.push({ names, id: image.id, exportedId: config.digest });
   }
   await addFile(work, 'index.json', { schemaVersion: 2, mediaType: INDEX_TYPES[0], manifests: entries });
   return results;
+}
+
+/** The manifest's own. */
+function annotationsOf({ annotations }: ImageRecord): { annotations?: ImageRecord['annotations'] } {
+  return Object.keys(annotations).length === 0 ? {} : { annotations };
 }
 
 /** The whole name as containerd has it, and the tag as the image-spec has it. */
