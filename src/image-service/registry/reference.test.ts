@@ -26,6 +26,8 @@ describe('parseReference', () => {
     ['localhost:5000/a/b/c:x', 'localhost:5000/a/b/c:x'],
     ['127.0.0.1:5000/app', '127.0.0.1:5000/app:latest'],
     ['[::1]:5000/app:t', '[::1]:5000/app:t'],
+    ['[2001:DB8:0::1]/app:t', '[2001:DB8:0::1]/app:t'],
+    ['R.test:443/app:t', 'R.test:443/app:t'],
     ['registry.k8s.io/pause:3.10', 'registry.k8s.io/pause:3.10'],
     [`quay.io/a/b@${D}`, `quay.io/a/b@${D}`],
     [`quay.io/a/b:v1@${D}`, `quay.io/a/b@${D}`],
@@ -71,6 +73,13 @@ describe('parseReference', () => {
       `x:${'t'.repeat(129)}`,
       'https://quay.io/x',
       'a\n',
+      'r.test:65536/x',
+      '[1:2:3:4:5:6:7:8:9]/x',
+      '1.2.3.999/x',
+      'a.1/x',
+      '127.1/x',
+      '0x7f.0.0.1:5000/x',
+      '5000:5000/x',
     ].filter((text) => text !== 'quay.io'),
   )('refuses %j and names it', (text) => {
     const error = caught(() => parseReference(text));

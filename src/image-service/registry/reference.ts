@@ -12,7 +12,7 @@ export interface Reference {
 }
 
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-export const HOST =
+const HOST =
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const MAX_NAME = 255;
@@ -30,7 +30,8 @@ export function parseReference(text: string): Reference {
   if (tag !== undefined && !TAG.test(tag)) throw bad(`${JSON.stringify(tag)} is not a tag`);
   if (/^[0-9a-f]{64}$/.test(name)) throw bad('a name of 64 hexadecimal digits cannot be told from an id');
   const { registry, repository } = locate(name);
-  if (!HOST.test(registry)) throw bad(`${JSON.stringify(registry)} is not a registry`);
+  if (text.includes('://')) throw bad('begins with a scheme, which is no part of a name');
+  if (!isHost(registry)) throw bad(`${JSON.stringify(registry)} is not a registry`);
   if (registry.length + repository.length >= MAX_NAME) throw bad(`is longer than ${MAX_NAME} characters`);
   const wrong = repository.split('/').find((component) => !COMPONENT.test(component));
   if (wrong !== undefined) throw bad(`${JSON.stringify(wrong)} may not be part of a repository's name`);
@@ -41,6 +42,16 @@ export function parseReference(text: string): Reference {
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+/**
+ * True for `host[:port]` that can be asked, and that means what it says: `127.1` and `0x7f.1` would be other addresses, which what is
+ * said of those does not speak of.
+ */
+export function isHost(text: string): boolean {
+  if (!HOST.test(text) || !URL.canParse(`https://${text}`)) return false;
+  const { hostname } = new URL(`https://${text}`);
+  return text.startsWith('[') || hostname === text.replace(/:\d+$/, '').toLowerCase();
 }
 
 function split(text: string): { name: string; tag?: string; digest?: string } {

@@ -175,6 +175,7 @@ describe('registries.conf', () => {
     ['[[registry]]\nprefix="r"\n[[registry.mirror]]\nlocation="m"\npull-from-mirror="never"', /must be one of all/],
     ['registry = 7', /must be a list of tables/],
     ['unqualified-search-registries = ["a/b"]', /has "a\/b", no registry/],
+    ['[[registry]]\nlocation="r.test:99999"', /prefix "r.test:99999" is no registry/],
     ['short-name-mode = "loose"', /must be one of permissive/],
     ['[aliases]\nx = 1', /aliases."x" must be a string/],
   ])('refuses %j', (text, message) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errnoOf, failedPrecondition } from '../../base/errors.js';
 import { readConfigIfExists } from '../../base/files.js';
 import { AUTH_FILES } from './credential-chain.js';
-import { HOST } from './reference.js';
+import { isHost } from './reference.js';
 import { parseToml, Section } from './toml-section.js';
 
 /** What containers-registries.conf(5) says of the images below a prefix. */
@@ -92,7 +92,7 @@ export function parseRegistriesConf(text: string, file: string): Part {
   const top = new Section(parseToml(text, file), file, '');
   if (top.has('registries')) throw top.error('registries', 'is the old format, version 1: use [[registry]] tables');
   const search = top.strings('unqualified-search-registries');
-  const wrong = search?.find((registry) => !HOST.test(registry));
+  const wrong = search?.find((registry) => !isHost(registry));
   if (wrong !== undefined)
     throw top.error('unqualified-search-registries', `has ${JSON.stringify(wrong)}, no registry`);
   const credentialHelpers = top.strings('credential-helpers');
@@ -164,7 +164,7 @@ function checkLocation(section: Section, location: string): void {
 /** `host[:port][/path]`, without a scheme. */
 function isPlace(text: string): boolean {
   const [host = '', ...path] = text.split('/');
-  return HOST.test(host) && path.every((component) => /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/.test(component));
+  return isHost(host) && path.every((component) => /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/.test(component));
 }
 
 function choice<const T extends string>(section: Section, key: string, choices: readonly T[]): T | undefined {
