@@ -98,8 +98,9 @@ describe('import', () => {
   it('names an image that the layout does not name', async () => {
     const image = imageOf({ layers: [[]] });
     const lie = `mine@sha256:${'0'.repeat(64)}`;
-    expect(await failure(service.importLayout(layoutOf({ '': image }), { name: lie }))).toBe(
-      `invalid-argument: the image cannot be called ${lie}, its digest is ${image.manifest.digest}`,
+    const lying = layoutOf({ '': image });
+    expect(await failure(service.importLayout(lying, { name: lie }))).toBe(
+      `invalid-argument: import ${lying}: the image cannot be called ${lie}, its digest is ${image.manifest.digest}`,
     );
     const [imported] = await service.importLayout(layoutOf({ '': image }), { name: 'mine' });
     expect(imported?.repoTags).toEqual(['docker.io/library/mine:latest']);
@@ -133,6 +134,18 @@ describe('import', () => {
       /^invalid-argument: path "relative" must be absolute/,
     );
     expect(service.list()).toEqual([]);
+  });
+
+  it.each([
+    ['text', Buffer.from('hello'), /^data-loss: import .*\/archive: the archive ends in the middle/],
+    ['noise', Buffer.alloc(3_000, 0xf5), /^data-loss: import .*\/archive: a tar header/],
+    ['bzip2', Buffer.from('BZh91AY&SY'), /^invalid-argument: .*\/archive is compressed by bzip2: gzip and zstd are/],
+    ['xz', Buffer.from('fd377a585a000004', 'hex'), /^invalid-argument: .*\/archive is compressed by xz/],
+    ['nothing', Buffer.alloc(0), /^invalid-argument: .*\/archive is no OCI layout/],
+  ])('names the file that is no archive: %s', async (_, content, says) => {
+    const path = join(scratch, 'archive');
+    writeFileSync(path, content);
+    expect(await failure(service.importLayout(path))).toMatch(says);
   });
 });
 

@@ -1,7 +1,15 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 
-import { failedPrecondition, hasCode, invalidArgument, notFound, signatureRefused } from '../base/errors.js';
+import {
+  describeError,
+  failedPrecondition,
+  hasCode,
+  invalidArgument,
+  notFound,
+  signatureRefused,
+  wrapError,
+} from '../base/errors.js';
 import { readDockerArchive, type ArchivedImage } from './docker-archive.js';
 import type { ImageNames, ImageStore } from './image-store.js';
 import { installImage, type InstallOptions } from './install-image.js';
@@ -52,6 +60,14 @@ export async function importLayout(
   options: ImportOptions = {},
 ): Promise<ImageRecord[]> {
   if (!isAbsolute(path)) throw invalidArgument(`path ${JSON.stringify(path)} must be absolute`);
+  try {
+    return await importPath(context, path, options);
+  } catch (error) {
+    throw describeError(error).includes(path) ? error : wrapError(error, `import ${path}`);
+  }
+}
+
+async function importPath(context: ImportContext, path: string, options: ImportOptions): Promise<ImageRecord[]> {
   const source = { what: path, place: await placeOf(path) };
   const stats = await stat(source.place);
   if (stats.isDirectory())
@@ -71,7 +87,21 @@ async function placeOf(path: string): Promise<string> {
 
 type Source = Pick<Layout, 'what' | 'place'>;
 
+/** By their first bytes, in hex; gzip and zstd are read. */
+const OTHER_COMPRESSION = { xz: 'fd377a585a00', bzip2: '425a68' };
+
+async function refuseCompression({ what, place }: Source): Promise<void> {
+  let start = '';
+  for await (const chunk of fileChunks(place)) {
+    start = Buffer.from(chunk.subarray(0, 6)).toString('hex');
+    break;
+  }
+  for (const [name, magic] of Object.entries(OTHER_COMPRESSION))
+    if (start.startsWith(magic)) throw invalidArgument(`${what} is compressed by ${name}: gzip and zstd are read`);
+}
+
 async function importArchive(context: ImportContext, source: Source, options: ImportOptions): Promise<ImageRecord[]> {
+  await refuseCompression(source);
   const { path: directory } = context.layers.ingestPath();
   const lowers = (): Promise<string[]> => Promise.resolve([]);
   try {
