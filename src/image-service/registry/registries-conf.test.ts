@@ -198,7 +198,10 @@ describe('hosts.toml beside registries.conf', () => {
     const both = registries(log);
     for (const name of ['a', 'b'])
       expect(await both.endpointsFor(parseReference(`r.test/${name}`))).toMatchObject([
-        { base: 'https://toml.test/v2' },
+        {
+          base: 'https://toml.test/v2',
+          why: `${scratch.path('hosts', 'r.test', 'hosts.toml')}, which wins over ${scratch.path('r.conf')}`,
+        },
       ]);
     expect(log).toHaveLength(1);
     expect(log[0]).toContain('hosts.toml wins');

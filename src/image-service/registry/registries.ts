@@ -75,8 +75,10 @@ export class Registries {
     if (rule !== undefined) refuseBlocked(rule, reference);
     const hosts = await findHostsFile(reference.registry, hostsDirs);
     if (hosts !== undefined) {
-      if (rule !== undefined) this.#tellConflict(reference.registry, hosts.file, rule.file);
-      return parseHostsFile(hosts);
+      const found = await parseHostsFile(hosts);
+      if (rule === undefined) return found;
+      this.#tellConflict(reference.registry, hosts.file, rule.file);
+      return found.map((endpoint) => ({ ...endpoint, why: `${hosts.file}, which wins over ${rule.file}` }));
     }
     const endpoints = rule === undefined ? upstreamsOf(reference.registry) : ruleEndpoints(rule, reference);
     return Promise.all(endpoints.map((endpoint) => this.#withCertificates(endpoint, reference)));
