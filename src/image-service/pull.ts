@@ -24,7 +24,7 @@ import { formatReference, nameOf, type Reference } from './registry/reference.js
 import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { TokenCache } from './registry/token-cache.js';
-import { fetchSignatures } from './registry/signatures.js';
+import { checkFetched } from './registry/signatures.js';
 import { checkSignatures, signedRequirements } from './trust/check-signatures.js';
 import type { Rule } from './trust/policy.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
@@ -151,8 +151,8 @@ async function trustedManifest(
 ): Promise<{ readonly from: FetchedManifest; readonly id: string }> {
   try {
     const { manifest, fetched } = await findManifest(pull, top, signal);
-    const signatures = await fetchSignatures(fetched.digest, { ...pull, signal });
-    await checkSignatures(rule, { reference: pull.sources.reference, digest: fetched.digest }, signatures);
+    const image = { reference: pull.sources.reference, digest: fetched.digest };
+    await checkFetched(fetched.digest, { ...pull, signal }, (found) => checkSignatures(rule, image, found));
     return { from: fetched, id: idOf(manifest, fetched) };
   } catch (error) {
     // A refusal says itself of what.

@@ -104,7 +104,7 @@ describe('an image that must be signed', () => {
       { type: 'sigstoreSigned', keyPaths: [path] },
       { type: 'sigstoreSigned', keyDatas: [keyData('stranger'), keyData('ed25519')] },
     );
-    const { name } = await push([
+    const { name, digest } = await push([
       { by: 'ecdsa' },
       { by: 'rsa' },
       { by: 'ed25519', reference: 'r.test/other:v1' },
@@ -122,7 +122,7 @@ describe('an image that must be signed', () => {
     rmSync(path, { recursive: true });
     expect(await house.failure(name)).toEqual({
       code: 'failed-precondition',
-      message: `pull ${name}: the public key ${path} is not there`,
+      message: `pull ${name}: signatures of ${digest}: the public key ${path} is not there`,
     });
   });
 
@@ -201,7 +201,7 @@ describe('an image that must be signed', () => {
     await registry.push(name.slice('r.test/'.length, -':v1'.length), signatureTag(digest), hugeSignatures());
     expect(await house.failure(name)).toEqual({
       code: 'data-loss',
-      message: `pull ${name}: signatures of ${digest} have 4194306 bytes, more than 4194304`,
+      message: `pull ${name}: signatures of ${digest}: manifest ${signatureTag(digest)} has signatures of 4194306 bytes, more than 4194304`,
     });
   });
 
@@ -241,6 +241,20 @@ describe('an image that must be signed', () => {
   it('is refused under its registry in capitals, too', async () => {
     demand({ type: 'reject' });
     expect(await refusal('R.TEST/team/app:v1')).toContain('is rejected by');
+  });
+
+  it('is refused only when no server has a good signature: a mirror may keep an old one', async () => {
+    demand(signedBy('ecdsa'));
+    const { name, id, digest } = await push([{}]);
+    const repository = name.slice('r.test/'.length, -':v1'.length);
+    const old = signatureImage([{ key: KEYS.stranger.privateKey, digest, reference: name }]);
+    await registry.push(`old/${repository}`, 'v1', imageOf({ layers: [[{ name: 'f', data: repository }]] }));
+    await registry.push(`old/${repository}`, signatureTag(digest), old);
+    const mirror = `[host."http://${registry.address}/v2/old"]\noverride_path = true\n`;
+    house.hosts('r.test', `server = "http://${registry.address}"\n${mirror}`);
+    expect((await house.service.pull(name)).id).toBe(id);
+    await registry.push(repository, signatureTag(digest), old);
+    expect(await refusal(name)).toContain('a signature is of no trusted key');
   });
 
   it('is known by its own name, whatever mirror it comes from', async () => {

@@ -29,44 +29,55 @@ const MAX_SIGNATURES = 200;
 const MAX_PAYLOADS = 4 << 20;
 
 /**
- * Fetches the signatures that cosign put beside a manifest: a manifest with the tag `sha256-<hex>.sig`, whose layers are the
- * signed payloads. None if there is no such tag; nothing of what comes is verified but its digests.
+ * Gives `check` the signatures that cosign put beside a manifest: a manifest with the tag `sha256-<hex>.sig`, whose layers are the
+ * signed payloads. None if there is no such tag; nothing of what comes is verified but its digests. Those of the next server are tried
+ * where one's are refused: a mirror may keep what a tag stood for earlier.
  */
-export async function fetchSignatures(digest: string, sources: SignatureSources): Promise<Signature[]> {
-  const text = await fetchSignatureManifest(digest, sources);
+export async function checkFetched(
+  digest: string,
+  sources: SignatureSources,
+  check: (signatures: readonly Signature[]) => Promise<void>,
+): Promise<void> {
+  const what = `signatures of ${digest}`;
+  const tag = `${digest.replace(':', '-')}.sig`;
+  const attempt = async (session: RegistrySession): Promise<void> => {
+    const { text } = await session.withSignal(sources.signal).fetchManifest(tag);
+    await check(await fetchPayloads(readSignatures(text, `manifest ${tag}`), sources));
+  };
+  // Who resolves tags is asked; what a tag stands for need not be believed, since the keys tell.
+  const sessions = sources.sessions.filter(({ endpoint }) => endpoint.resolve);
+  try {
+    await firstOf(sessions, what, { ...sources, attempt });
+  } catch (error) {
+    if (!hasCode(error, 'not-found')) throw error;
+    await check([]);
+  }
+}
+
+async function fetchPayloads(
+  found: ReturnType<typeof readSignatures>,
+  sources: SignatureSources,
+): Promise<Signature[]> {
   const signatures: Signature[] = [];
-  for (const { descriptor, signature } of text === undefined ? [] : readSignatures(text, `signatures of ${digest}`))
+  for (const { descriptor, signature } of found)
     signatures.push({ signature, payload: await fetchPayload(descriptor, sources) });
   return signatures;
 }
 
-/** Who resolves tags is asked; what a tag stands for need not be believed, since the keys tell. */
-async function fetchSignatureManifest(digest: string, sources: SignatureSources): Promise<string | undefined> {
-  const sessions = sources.sessions.filter(({ endpoint }) => endpoint.resolve);
-  const tag = `${digest.replace(':', '-')}.sig`;
-  const attempt = (session: RegistrySession): Promise<{ readonly text: string }> =>
-    session.withSignal(sources.signal).fetchManifest(tag);
-  try {
-    return (await firstOf(sessions, `signatures of ${digest}`, { ...sources, attempt })).text;
-  } catch (error) {
-    if (hasCode(error, 'not-found')) return undefined;
-    throw error;
-  }
-}
-
 function readSignatures(text: string, what: string): { descriptor: Descriptor; signature: Buffer }[] {
   const { layers } = parseObject(text, what);
-  if (!Array.isArray(layers)) throw dataLoss(`${what} are no valid manifest`);
+  if (!Array.isArray(layers)) throw dataLoss(`${what} is no valid manifest`);
   const found = layers.filter(isObject).flatMap(({ mediaType, digest, size, annotations }) => {
     const signature = isObject(annotations) ? stringOf(annotations[ANNOTATION]) : '';
     if (mediaType !== PAYLOAD_TYPE || signature === '') return [];
     if (typeof digest !== 'string' || !isDigest(digest) || typeof size !== 'number' || !(size >= 0))
-      throw dataLoss(`${what} have a malformed descriptor`);
+      throw dataLoss(`${what} has a malformed descriptor`);
     return [{ descriptor: { mediaType, digest, size }, signature: Buffer.from(signature, 'base64') }];
   });
-  if (found.length > MAX_SIGNATURES) throw dataLoss(`${what} are ${found.length}, more than ${MAX_SIGNATURES}`);
+  if (found.length > MAX_SIGNATURES)
+    throw dataLoss(`${what} has ${found.length} signatures, more than ${MAX_SIGNATURES}`);
   const bytes = found.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-  if (bytes > MAX_PAYLOADS) throw dataLoss(`${what} have ${bytes} bytes, more than ${MAX_PAYLOADS}`);
+  if (bytes > MAX_PAYLOADS) throw dataLoss(`${what} has signatures of ${bytes} bytes, more than ${MAX_PAYLOADS}`);
   return found;
 }
 
@@ -78,5 +89,8 @@ function fetchPayload(descriptor: Descriptor, sources: SignatureSources): Promis
     if (found !== descriptor.digest) throw dataLoss(`${what} has the digest ${found}`);
     return bytes;
   };
-  return fetchBlob(descriptor, { ...sources, sessions: sources.sessions.filter(({ endpoint }) => endpoint.pull), use });
+  const sessions = sources.sessions.filter(({ endpoint }) => endpoint.pull);
+  return fetchBlob(descriptor, { ...sources, sessions, use }).catch((error: unknown) => {
+    throw hasCode(error, 'not-found') ? dataLoss(`${what} is missing`, error) : error;
+  });
 }
