@@ -108,6 +108,8 @@ describe('a registry that may be asked by TLS and by plain HTTP', () => {
       );
     }
     expect((await house.service.pull(`${plain}/x`)).id).toBe(hello.id);
+    house.hosts('r.test', `server = "http://${registry.address}"\n[host."https://${registry.address}"]\n`);
+    expect((await house.failure('r.test/lib/nope:v1')).message).toContain(`no answer from https://${registry.address}`);
     expect(seen.filter((url) => url.includes('/manifests/'))).toHaveLength(1);
   });
 });

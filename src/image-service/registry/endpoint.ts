@@ -25,12 +25,19 @@ export interface Endpoint {
   readonly path?: string;
   /** Where this server comes from, for people: the file that names it. */
   readonly why: string;
+  /** It is the server of the endpoint before, to be asked if that has no answer by TLS. */
+  readonly isPlainTwin?: true;
 }
 
-/** True for the same place on the same server, asked the other way: by TLS or by plain HTTP. */
+/** The same server, asked by plain HTTP. */
+export function plainTwin(secure: Endpoint): Endpoint {
+  return { ...secure, base: secure.base.replace('https:', 'http:'), isPlainTwin: true };
+}
+
+/** True for one server and place that is asked by TLS and by plain HTTP; not for two that a file names. */
 export function isTwin(one: Endpoint, other: Endpoint): boolean {
   const [a, b] = [one, other].map(({ base, path }) => JSON.stringify([base.replace(/^https?:/, ''), path]));
-  return one.base !== other.base && a === b;
+  return one.isPlainTwin !== other.isPlainTwin && a === b;
 }
 
 /** Host and port as they are written, with the scheme's own port if it is. */
@@ -61,5 +68,5 @@ export function upstreamsOf(registry: string): Endpoint[] {
 /** An endpoint that is the registry by https; on this machine, by plain HTTP after that. */
 export function withPlain(upstream: Endpoint, registry: string): Endpoint[] {
   const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
-  return isLocal ? [upstream, { ...upstream, base: upstream.base.replace('https:', 'http:') }] : [upstream];
+  return isLocal ? [upstream, plainTwin(upstream)] : [upstream];
 }

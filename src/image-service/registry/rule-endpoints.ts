@@ -1,5 +1,5 @@
 import { permissionDenied } from '../../base/errors.js';
-import { DEFAULT_TLS, hostOf, type Endpoint } from './endpoint.js';
+import { DEFAULT_TLS, hostOf, plainTwin, type Endpoint } from './endpoint.js';
 import { formatReference, nameOf, type Reference } from './reference.js';
 import type { MirrorRule, RegistryRule } from './registries-conf.js';
 
@@ -46,5 +46,5 @@ function endpointsAt(
     why: options.why,
   } as const;
   const secure: Endpoint = { ...common, base, tls: { ...DEFAULT_TLS, skipVerify: options.insecure } };
-  return options.insecure ? [secure, { ...secure, base: base.replace('https:', 'http:') }] : [secure];
+  return options.insecure ? [secure, plainTwin(secure)] : [secure];
 }
