@@ -26,7 +26,7 @@ import { makeRecord } from './record.js';
 import { containerSpec } from './spec.js';
 import { moveContainer } from './state.js';
 import type { ContainerConfig, ContainerProcesses, ContainerRecord, VolumeImage } from './types.js';
-import { prepareVolumes, unmountVolumes } from './volumes.js';
+import { imageVolumeError, prepareVolumes, unmountVolumes } from './volumes.js';
 
 /**
  * Makes a container in a sandbox and returns its id (CRI CreateContainer): root filesystem, OCI configuration, and the
@@ -52,7 +52,7 @@ export async function createContainer(
       throw failedPrecondition(`image "${config.image}" is an OCI artifact, which cannot be run`);
     const imageNames = context.images.namesOf(image.id, config.userSpecifiedImage || config.image);
     const volumeImages = config.mounts.flatMap((mount) =>
-      mount.image === undefined ? [] : [volumeImage(context.images, mount.image)],
+      mount.image === undefined ? [] : [volumeImage(context.images, mount.image, mount.containerPath)],
     );
     const record = makeRecord({
       name,
@@ -68,9 +68,17 @@ export async function createContainer(
   });
 }
 
-function volumeImage(images: ContainerImages, { image, userSpecifiedImage }: ImageSource): VolumeImage {
-  const { id } = images.resolve(image);
-  return { imageId: id, imageRef: images.namesOf(id, userSpecifiedImage || image).digested };
+function volumeImage(
+  images: ContainerImages,
+  { image, userSpecifiedImage }: ImageSource,
+  containerPath: string,
+): VolumeImage {
+  try {
+    const { id } = images.resolve(image);
+    return { imageId: id, imageRef: images.namesOf(id, userSpecifiedImage || image).digested };
+  } catch (error) {
+    throw imageVolumeError(error, containerPath);
+  }
 }
 
 interface Making {

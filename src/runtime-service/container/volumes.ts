@@ -1,7 +1,7 @@
 import { chown, mkdir, readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
-import { errnoOf, failedPrecondition } from '../../base/errors.js';
+import { errnoOf, failedPrecondition, wrapError } from '../../base/errors.js';
 import { toHostId, type UserNamespace } from '../../base/id-mapping.js';
 import { runOk } from '../../base/spawn.js';
 import { findInRoot, unmount } from '../../base/sys/sys.js';
@@ -38,6 +38,11 @@ export async function prepareVolumes(context: ContainerContext, parts: VolumePar
   return [...own, ...made];
 }
 
+/** With the name that kubelet's users and tools look for in a waiting container's message (k8s.io/cri-api, pkg/errors). */
+export function imageVolumeError(error: unknown, containerPath: string): Error {
+  return wrapError(error, `ImageVolumeMountFailed: the image volume at ${containerPath}`);
+}
+
 /** Idmapped layers show the pod's ids already, so such a mount has no mappings of its own. */
 async function mountImages(context: ContainerContext, parts: VolumeParts): Promise<ContainerMount[]> {
   const { record, paths, userns, label } = parts;
@@ -51,8 +56,12 @@ async function mountImages(context: ContainerContext, parts: VolumeParts): Promi
     }
     const target = join(paths.volumes, String(mounts.length));
     const { subPath } = mount.image;
-    await context.images.mountVolume({ imageId: found.imageId, owner: record.id, target, subPath, userns, label });
     const { containerPath, propagation } = mount;
+    await context.images
+      .mountVolume({ imageId: found.imageId, owner: record.id, target, subPath, userns, label })
+      .catch((error: unknown) => {
+        throw imageVolumeError(error, containerPath);
+      });
     mounts.push({ containerPath, hostPath: target, readonly: true, propagation });
   }
   return mounts;
