@@ -242,6 +242,28 @@ describe('credentials', () => {
 });
 
 describe('short names', () => {
+  it('on Docker Hub are asked for elsewhere without the credentials for that, unless they name the server', async () => {
+    const seen: (string | undefined)[] = [];
+    const guard: RequestListener = (request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    };
+    await house.registry('first.test', guard);
+    await house.registry('docker.io', guard);
+    const registriesConf = join(house.root, 'registries.conf');
+    writeFileSync(registriesConf, 'unqualified-search-registries = ["first.test", "docker.io"]\n');
+    await house.open({ registriesConf });
+    const auth = { username: 'hub', password: 'secret' };
+    const basic = `Basic ${Buffer.from('hub:secret').toString('base64')}`;
+    await house.failure('app', { auth });
+    expect(seen.splice(0)).toEqual([undefined, undefined, basic]);
+    await house.failure('app', { auth: { ...auth, serverAddress: 'first.test' } });
+    expect(seen.splice(0)).toEqual([undefined, basic, undefined]);
+    writeFileSync(registriesConf, 'unqualified-search-registries = ["first.test"]\n');
+    await house.failure('app', { auth });
+    expect(seen).toEqual([undefined, basic]);
+  });
+
   it('are pulled from the first search registry that has them, and found by the short name again', async () => {
     await registry.push('lib/hello', 'v1', hello);
     const registriesConf = join(house.root, 'registries.conf');

@@ -75,15 +75,28 @@ const MAX_NESTING = 4;
  */
 export async function pullImage(context: PullContext, image: string, options: PullOptions = {}): Promise<ImageRecord> {
   const failures: unknown[] = [];
-  for (const reference of await context.registries.references(image)) {
+  const references = await context.registries.references(image);
+  for (const reference of references) {
     try {
-      return await pullReference(context, reference, options);
+      return await pullReference(context, reference, {
+        ...options,
+        auth: authFor(reference, references, options.auth),
+      });
     } catch (error) {
       throwIfAborted(options.signal);
       failures.push(error);
     }
   }
   throw failures.length === 1 ? failures[0] : allFailed(failures, `pull ${image}`);
+}
+
+/**
+ * The call's credentials, if they are meant for this place. For kubelet a short name is one on Docker Hub, and those that it finds for
+ * it are no business of the other registries in which it is looked for.
+ */
+function authFor(reference: Reference, all: readonly Reference[], auth?: AuthConfig): AuthConfig | undefined {
+  const hub = all.find(({ registry }) => registry === 'docker.io');
+  return auth?.serverAddress || hub === undefined || hub.registry === reference.registry ? auth : undefined;
 }
 
 /**
