@@ -311,6 +311,22 @@ describe('mounts', () => {
     expect([inStore('layers'), inStore('records')]).toEqual([[], []]);
   });
 
+  it('use their own image, not the one that it was built on', async () => {
+    const below: FixtureEntry[] = [{ name: 'below', data: 'x' }];
+    const base = await importOne('example.test/base:v1', [below]);
+    const bare = await importOne('example.test/bare:v1', []);
+    const imageId = await importOne('example.test/x:v1', [below, [{ name: 'f' }]]);
+    const a = place('a');
+    await service.mountRootfs({ imageId, ...a });
+    expect(new Set((await service.prune()).map(({ id }) => id))).toEqual(new Set([base, bare]));
+    expect([service.list().map(({ id }) => id), inStore('records').length]).toEqual([[imageId], 1]);
+    expect(inStore('layers')).toHaveLength(2);
+    expect(readFileSync(join(a.target, 'below'), 'utf8')).toBe('x');
+    await service.unmountRootfs(a);
+    expect((await service.prune()).map(({ id }) => id)).toEqual([imageId]);
+    expect(inStore('layers')).toEqual([]);
+  });
+
   it('of an earlier run keep their layers until they are adopted or given up', async () => {
     const imageId = await importOne('example.test/x:v1', [[{ name: 'f' }]]);
     await service.mountRootfs({ imageId, ...place('a') });

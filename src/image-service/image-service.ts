@@ -13,6 +13,7 @@ import { Flights } from './flights.js';
 import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
 import { completeName, namesOfImage } from './image-names.js';
+import { ImageUses } from './image-uses.js';
 import { leavesLayers } from './install-image.js';
 import { LayerStore } from './layers/layer-store.js';
 import { mountLayers, mountReadOnly, unmountLayers } from './layers/rootfs.js';
@@ -30,7 +31,14 @@ import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import { RunMark } from './run-mark.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
-import type { ImageRecord, ImageRootfs, MountRootfsOptions, MountVolumeOptions } from './types.js';
+import type {
+  ImageFsCapacity,
+  ImageFsUsage,
+  ImageRecord,
+  ImageRootfs,
+  MountRootfsOptions,
+  MountVolumeOptions,
+} from './types.js';
 
 export interface ImageServiceOptions {
   /** The daemon's root: images are in `<root>/images`. */
@@ -68,21 +76,6 @@ export interface PullObserver {
   onBytes(count: number): void;
 }
 
-/** What the images take of a file system. */
-export interface ImageFsUsage {
-  readonly path: string;
-  readonly bytes: number;
-  readonly inodes: number;
-  readonly timestampNs: string;
-}
-
-/** What a file system has, in bytes. */
-export interface ImageFsCapacity {
-  readonly capacityBytes: number;
-  /** What others than root may still take. */
-  readonly availableBytes: number;
-}
-
 /** Stands for the owners of an earlier run, until they are known. */
 const EARLIER_OWNERS = 'earlier owners';
 /** How often it is looked for layers that no pull came back for. */
@@ -93,6 +86,7 @@ interface Parts {
   readonly context: PullContext & { readonly pool: UnpackPool };
   readonly directory: string;
   readonly pinned: Pinned;
+  readonly uses: ImageUses;
   readonly observe: PullObserver | undefined;
   readonly runMark: RunMark;
   /** The machine did, in the middle of an earlier run. */
@@ -131,6 +125,8 @@ export class ImageService implements ImageRootfs {
     layers.retain(EARLIER_OWNERS, layers.all());
     const isWhole = ({ chain }: ImageRecord): boolean => chain.every((chainId) => layers.has(chainId));
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
+    const uses = new ImageUses(layers);
+    uses.add(EARLIER_OWNERS, ...images.all());
     const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs };
     const http = new HttpPool(times, new Proxies(options.environment ?? process.env));
     const flights = new Flights<ImageContent>();
@@ -152,6 +148,7 @@ export class ImageService implements ImageRootfs {
       context,
       directory,
       pinned: new Pinned(options.pinned, logger),
+      uses,
       observe,
       runMark,
       wentDown,
@@ -252,8 +249,8 @@ export class ImageService implements ImageRootfs {
 
   /** Removes the images that nobody uses and that are not pinned, and returns them; with what waits for other pulls. */
   async prune(): Promise<ImageRecord[]> {
-    const { images, layers, partials } = this.#parts.context;
-    const unused = this.list().filter((image) => !this.isPinned(image) && !layers.isUsed(image.chain));
+    const { images, partials } = this.#parts.context;
+    const unused = this.list().filter((image) => !this.isPinned(image) && !this.#parts.uses.has(image));
     for (const { id } of unused) await images.unlist(id);
     await this.#collect({ all: true });
     await partials.clear();
@@ -297,13 +294,13 @@ export class ImageService implements ImageRootfs {
     const { images, layers } = this.#parts.context;
     const image = images.get(imageId);
     if (image === undefined) throw notFound(`image ${imageId} is not here`);
-    layers.retain(owner, image.chain);
+    this.#parts.uses.add(owner, image);
     const lower = image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
     const stack = lower.length > 0 ? lower : [join(this.#parts.directory, 'empty')];
     try {
       await mountLayers({ lower: stack, target, writable, userns, label });
     } catch (error) {
-      layers.release(owner);
+      this.#parts.uses.release(owner);
       throw error;
     }
   }
@@ -312,7 +309,7 @@ export class ImageService implements ImageRootfs {
     const { images, layers } = this.#parts.context;
     const image = images.get(imageId);
     if (image === undefined) throw notFound(`image ${imageId} is not here`);
-    layers.retain(owner, image.chain);
+    this.#parts.uses.add(owner, image);
     const empty = ['empty', 'empty-below'].map((name) => join(this.#parts.directory, name));
     const lower = [...image.chain.map((chainId) => layers.directoryOf(chainId)).reverse(), ...empty];
     try {
@@ -327,22 +324,22 @@ export class ImageService implements ImageRootfs {
 
   async unmountRootfs({ owner, target }: { readonly owner: string; readonly target: string }): Promise<void> {
     await unmountLayers(target);
-    this.#parts.context.layers.release(owner);
+    this.#parts.uses.release(owner);
     await this.#collect();
   }
 
   adopt(owner: string, imageId: string): void {
-    const { images, layers, logger } = this.#parts.context;
+    const { images, logger } = this.#parts.context;
     const image = images.get(imageId);
     if (image === undefined) {
       this.#unknownUses = true;
       logger.warn({ owner, image: imageId }, 'an image in use is unknown, so no layer will be removed in this run');
-    } else layers.retain(owner, image.chain);
+    } else this.#parts.uses.add(owner, image);
   }
 
   /** Says that all owners of an earlier run have been adopted: from now on what nobody uses is removed. */
   async sweep(): Promise<void> {
-    this.#parts.context.layers.release(EARLIER_OWNERS);
+    this.#parts.uses.release(EARLIER_OWNERS);
     await this.#collect();
     this.#expiry ??= setInterval(() => void this.#expire(), EXPIRY_MS).unref();
   }
@@ -368,7 +365,7 @@ export class ImageService implements ImageRootfs {
   async #collect(options?: { readonly all?: boolean }): Promise<void> {
     const { images, layers } = this.#parts.context;
     if (this.#unknownUses) return;
-    await images.forgetRemoved(({ chain }) => layers.isUsed(chain));
+    await images.forgetRemoved((image) => this.#parts.uses.has(image));
     await layers.collect(() => new Set(images.all().flatMap(({ chain }) => chain)), options);
   }
 

@@ -82,6 +82,21 @@ export interface MountVolumeOptions {
   readonly label?: string | undefined;
 }
 
+/** What the images take of a file system. */
+export interface ImageFsUsage {
+  readonly path: string;
+  readonly bytes: number;
+  readonly inodes: number;
+  readonly timestampNs: string;
+}
+
+/** What a file system has, in bytes. */
+export interface ImageFsCapacity {
+  readonly capacityBytes: number;
+  /** What others than root may still take. */
+  readonly availableBytes: number;
+}
+
 /** What sandboxes and containers need of images. */
 export interface ImageRootfs {
   /**
