@@ -1,5 +1,3 @@
-import { request, type Dispatcher } from 'undici';
-
 import type { Blob, Descriptor } from '../../scripts/oci-layout/blob.js';
 import { readBlob, type ImageLayout } from '../../scripts/oci-layout/layout.js';
 import { unavailable } from '../../src/base/errors.js';
@@ -52,7 +50,7 @@ async function pushBlob(target: Target, descriptor: Descriptor): Promise<void> {
   const repository = repositoryOf(target);
   const mount = home === undefined ? '' : `?${new URLSearchParams({ mount: digest, from: home }).toString()}`;
   const started = await send('POST', `${repository}/blobs/uploads/${mount}`, [201, 202]);
-  if (started.statusCode === 202) await upload(target, descriptor, location(started));
+  if (started.status === 202) await upload(target, descriptor, location(started));
   homes.set(digest, path);
 }
 
@@ -76,16 +74,20 @@ async function send(
   method: 'POST' | 'PUT',
   url: string,
   expected: readonly number[],
-  content?: Content,
-): Promise<Dispatcher.ResponseData> {
-  const response = await request(url, { method, ...content });
-  const text = await response.body.text();
-  if (expected.includes(response.statusCode)) return response;
-  throw unavailable(`${method} ${url}: status ${response.statusCode}: ${text}`);
+  { headers = {}, body }: Partial<Content> = {},
+): Promise<Response> {
+  const response = await fetch(url, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: body as Buffer<ArrayBuffer> }),
+  });
+  const text = await response.text();
+  if (expected.includes(response.status)) return response;
+  throw unavailable(`${method} ${url}: status ${response.status}: ${text}`);
 }
 
-function location({ headers }: Dispatcher.ResponseData): URL {
-  return new URL(String(headers['location']));
+function location({ headers }: Response): URL {
+  return new URL(headers.get('location') ?? '');
 }
 
 function repositoryOf({ address, path }: Target): Repository {

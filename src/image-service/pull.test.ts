@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -105,7 +106,10 @@ describe('pull', () => {
       house.service.pull(`c.test/x:${tag}`, tag === '1' ? { signal: leaver.signal } : {}),
     );
     const first = Promise.resolve(pulls[0]).catch((error: unknown) => codeOf(error));
-    setTimeout(() => leaver.abort(), 5);
+    // The others have found out that it is the same image, or are about to.
+    while (seen.filter((url) => url.includes('/manifests/')).length < 3) await setTimeout(1);
+    await setTimeout(20);
+    leaver.abort();
     const ids = await Promise.all(pulls.slice(1).map(async (pull) => (await pull).id));
     expect(ids).toEqual([big.id, big.id]);
     expect(['cancelled', big.id]).toContain(

@@ -1,12 +1,10 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { SecureContext } from 'node:tls';
-
-import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 
 import { abortReason } from '../../base/abort.js';
 import { errnoOf, unavailable, type GantryError } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
+import { HttpAgents } from './http-agents.js';
+import { exchange, type HttpAnswer, type HttpTimeouts } from './http-exchange.js';
 import { Proxies, type Environment } from './proxies.js';
 import { secureContext } from './tls.js';
 import { transient } from './transient.js';
@@ -19,19 +17,6 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Readable;
-}
-
-export interface HttpTimeouts {
-  readonly connectMs: number;
-  readonly headersMs: number;
-  /** Silence in the middle of a body; time that we take ourselves does not count. */
-  readonly stallMs: number;
-}
-
 /** What a pool is made of; plain, so that another thread can have one of its own. */
 export interface HttpSettings {
   readonly timeouts: HttpTimeouts;
@@ -40,23 +25,15 @@ export interface HttpSettings {
 }
 
 const MAX_REDIRECTS = 10;
-const MAX_AGENTS = 32;
+const MAX_CONTEXTS = 32;
 /** Who was waited for that long, or does not exist, is not tried again. */
-const LONG_WAITED = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ENOTFOUND'];
+const LONG_WAITED = ['ETIMEDOUT', 'ENOTFOUND'];
 /** Headers that belong to one server; a redirect to another must not carry them. */
 const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
-interface AgentOptions {
-  readonly tls: TlsSettings;
-  readonly dialTimeoutMs: number | undefined;
-  readonly proxy: URL | undefined;
-  /** For servers that are reached by TLS. */
-  readonly secureContext: SecureContext | undefined;
-}
-
 /** HTTP connections, kept alive, one set for each way to trust a server. */
 export class HttpPool {
-  readonly #agents = new Map<string, Dispatcher>();
+  readonly #agents = new HttpAgents();
   readonly #contexts = new Map<string, Promise<SecureContext>>();
   readonly #timeouts: HttpTimeouts;
   readonly #proxies: Proxies;
@@ -98,26 +75,32 @@ export class HttpPool {
     return this.#proxies.for(new URL(url))?.host;
   }
 
-  async close(): Promise<void> {
-    const agents = [...this.#agents.values()];
-    this.#agents.clear();
-    await Promise.all(agents.map((agent) => agent.destroy()));
+  close(): Promise<void> {
+    return this.#agents.close();
   }
 
   async #sendOnce(endpoint: Endpoint, { url, signal, ...rest }: HttpRequest, attempt = 1): Promise<HttpAnswer> {
-    const proxy = this.#proxies.for(new URL(url));
-    const secure = new URL(url).protocol === 'https:' ? await this.#contextFor(endpoint.tls) : undefined;
-    const dispatcher = this.#agentFor(endpoint, proxy, secure);
+    const target = new URL(url);
+    const { tls, dialTimeoutMs } = endpoint;
+    const [proxy, secure] = [this.#proxies.for(target), target.protocol === 'https:'];
+    const secureContext = secure ? await this.#contextFor(tls) : undefined;
+    const agent = await this.#agents.get(JSON.stringify(tls), { secure, proxy });
+    const connectMs = dialTimeoutMs ?? this.#timeouts.connectMs;
     try {
-      const answer = await request(url, { ...rest, dispatcher, ...(signal === undefined ? {} : { signal }) });
-      // A body that nobody listens to yet must not bring the process down when its connection breaks.
-      answer.body.on('error', () => undefined);
-      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      return await exchange(target, {
+        method: 'GET',
+        headers: {},
+        ...rest,
+        signal,
+        agent,
+        tls: { secureContext, rejectUnauthorized: !tls.skipVerify },
+        timeouts: { ...this.#timeouts, connectMs },
+      });
     } catch (error) {
       if (signal?.aborted) throw abortReason(signal);
       // The server may have closed a kept connection at the moment that we used it.
       if (attempt === 1 && isReset(error)) return this.#sendOnce(endpoint, { url, signal, ...rest }, 2);
-      const { origin } = new URL(url);
+      const { origin } = target;
       throw noAnswer(proxy === undefined ? origin : `${origin} through the proxy ${proxy.host}`, error);
     }
   }
@@ -128,39 +111,11 @@ export class HttpPool {
     const known = this.#contexts.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#contexts.keys();
-    if (oldest !== undefined && this.#contexts.size >= MAX_AGENTS) this.#contexts.delete(oldest);
+    if (oldest !== undefined && this.#contexts.size >= MAX_CONTEXTS) this.#contexts.delete(oldest);
     const context = secureContext(tls);
     this.#contexts.set(key, context);
     context.catch(() => this.#contexts.delete(key));
     return context;
-  }
-
-  #agentFor({ tls, dialTimeoutMs }: Endpoint, proxy?: URL, secureContext?: SecureContext): Dispatcher {
-    const key = JSON.stringify([tls, dialTimeoutMs, proxy, secureContext !== undefined]);
-    const known = this.#agents.get(key);
-    if (known !== undefined) return known;
-    const [oldest] = this.#agents;
-    if (oldest !== undefined && this.#agents.size >= MAX_AGENTS) {
-      this.#agents.delete(oldest[0]);
-      void oldest[1].close();
-    }
-    const agent = this.#makeAgent({ tls, dialTimeoutMs, proxy, secureContext });
-    this.#agents.set(key, agent);
-    return agent;
-  }
-
-  #makeAgent({ tls, dialTimeoutMs, proxy, secureContext }: AgentOptions): Dispatcher {
-    const { connectMs, headersMs, stallMs } = this.#timeouts;
-    const connect = {
-      timeout: dialTimeoutMs ?? connectMs,
-      rejectUnauthorized: !tls.skipVerify,
-      ...(secureContext === undefined ? {} : { secureContext }),
-    };
-    const times = { headersTimeout: headersMs, bodyTimeout: stallMs, keepAliveTimeout: 15_000 };
-    if (proxy === undefined) return new Agent({ ...times, connect });
-    // The endpoint's certificates are not for the proxy, which may refuse tunnels for plain HTTP.
-    const proxyTls = { timeout: connect.timeout };
-    return new ProxyAgent({ ...times, uri: proxy.href, requestTls: connect, proxyTls, proxyTunnel: false });
   }
 }
 
@@ -179,8 +134,7 @@ function withoutPrivate(headers: Record<string, string>, endpoint: Endpoint): Re
 }
 
 function isReset(error: unknown): boolean {
-  const code = (error as { code?: string }).code;
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+  return ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
 }
 
 /** Errors of connecting to several addresses have no message of their own, only a code. */
