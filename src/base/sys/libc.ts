@@ -42,6 +42,7 @@ export const libcFchdir = libc.func('fchdir', 'int', ['int']);
 export const libcFlock = libc.func('flock', 'int', ['int', 'int']);
 export const libcStatx = libc.func('statx', 'int', ['int', 'str', 'int', 'uint', 'void *']);
 export const libcSyncfs = libc.func('syncfs', 'int', ['int']);
+export const libcSyncFileRange = libc.func('sync_file_range', 'int', ['int', 'int64', 'int64', 'uint']);
 
 export const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;

@@ -14,6 +14,7 @@ import {
 
 import { dataLoss, errnoOf } from '../../base/errors.js';
 import { mknodSync } from '../../base/sys/calls.js';
+import { startWritingSync } from '../../base/sys/start-writing.js';
 import { futimensSync } from '../../base/sys/times.js';
 import { applyAttributes, applyLinkAttributes, applyXattrs } from './attributes.js';
 import { countTree } from './count-tree.js';
@@ -31,6 +32,8 @@ const AUFS_META = '.wh..wh.';
 const TYPE_BITS = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO } as const;
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const DISK_BLOCK = 4096;
+/** The disk is given the bytes of big files while others are unpacked, so that little is left to do when layers are synced. */
+const WRITE_OUT = { whileWriting: 4 << 20, atEnd: 1 << 20 };
 /** What is taken from the mode of every new file; asking umask(2) would change it for a moment, in all threads. */
 const UMASK = parseInt(/^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '777', 8);
 
@@ -40,6 +43,15 @@ export interface DiskUse {
   readonly inodes: number;
   /** How the layer is known to be whole later. */
   readonly whole: { readonly entries: number; readonly content: number };
+}
+
+interface OpenFile {
+  readonly fd: number;
+  readonly path: string;
+  readonly entry: TarEntry;
+  /** Bytes that came, and those of them that the disk was given. */
+  written: number;
+  given: number;
 }
 
 interface Place {
@@ -54,7 +66,7 @@ interface Place {
  */
 export class Untar implements TarSink {
   readonly #tree: LayerTree;
-  #open: { readonly fd: number; readonly path: string; readonly entry: TarEntry } | undefined;
+  #open: OpenFile | undefined;
   readonly #links: LowerLinks;
   #maxBytes = Number.MAX_SAFE_INTEGER;
   #size = 0;
@@ -85,12 +97,14 @@ export class Untar implements TarSink {
   }
 
   data(chunk: Buffer, position?: number): void {
-    if (this.#open === undefined) return;
-    const { fd } = this.#open;
+    const open = this.#open;
+    if (open === undefined) return;
     for (let done = 0; done < chunk.length;) {
       const at = position === undefined ? null : position + done;
-      done += writeSync(fd, chunk, done, chunk.length - done, at);
+      done += writeSync(open.fd, chunk, done, chunk.length - done, at);
     }
+    open.written += chunk.length;
+    writeOut(open, WRITE_OUT.whileWriting);
   }
 
   entryEnd(): void {
@@ -99,6 +113,7 @@ export class Untar implements TarSink {
     this.#open = undefined;
     try {
       finishFile(open.fd, open.entry);
+      writeOut(open, WRITE_OUT.atEnd);
     } finally {
       closeSync(open.fd);
     }
@@ -178,7 +193,7 @@ export class Untar implements TarSink {
 
   #createFile(entry: TarEntry, place: Place): void {
     const fd = this.#replacing(place, () => openSync(toPath(place.path), CREATE, entry.mode & 0o777));
-    this.#open = { fd, path: place.path, entry };
+    this.#open = { fd, path: place.path, entry, written: 0, given: 0 };
     this.#count(entry.stored ?? entry.size, entry.size);
   }
 
@@ -241,6 +256,13 @@ export class Untar implements TarSink {
       return make();
     }
   }
+}
+
+/** Not of sparse files, whose bytes are somewhere else. */
+function writeOut(open: OpenFile, atLeast: number): void {
+  if (open.written - open.given < atLeast || open.entry.stored !== undefined) return;
+  startWritingSync(open.fd, open.given, open.written - open.given);
+  open.given = open.written;
 }
 
 /**
