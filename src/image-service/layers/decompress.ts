@@ -1,6 +1,7 @@
 import { finished } from 'node:stream/promises';
 
 import { codeOf } from '../../base/errors.js';
+import { IsalGunzip } from './isal-gunzip.js';
 import { broken, NodeZlib } from './node-zlib.js';
 import { ZstdCommand } from './zstd-command.js';
 
@@ -61,7 +62,7 @@ export class Decompressor {
 /** The magic numbers of gzip (RFC 1952) and of zstd's frames; pzstd and others begin with a frame to be skipped (RFC 8878, 3.1). */
 function methodFor(start: Buffer, onPlain: OnPlain): Method | undefined {
   const magic = start.toString('hex', 0, 4);
-  if (magic.startsWith('1f8b')) return NodeZlib.gunzip(onPlain);
+  if (magic.startsWith('1f8b')) return IsalGunzip.open(onPlain) ?? NodeZlib.gunzip(onPlain);
   const isZstd = magic === '28b52ffd' || /^5.2a4d18$/.test(magic);
   return isZstd ? (NodeZlib.unzstd(onPlain) ?? new ByCommand(onPlain)) : undefined;
 }
