@@ -13,8 +13,16 @@ export function futimensSync(fd: number, ns: bigint): void {
   check(libcFutimens(fd, timespecs(ns)) as number, 'futimens', String(fd));
 }
 
-/** struct timespec { long seconds, nanoseconds } for access and modification; nanoseconds count forward before 1970, too. */
+let last: { readonly ns: bigint; readonly times: Buffer } | undefined;
+
+/** The files of a layer often have the same time. */
 function timespecs(ns: bigint): Buffer {
+  if (last?.ns !== ns) last = { ns, times: makeTimespecs(ns) };
+  return last.times;
+}
+
+/** struct timespec { long seconds, nanoseconds } for access and modification; nanoseconds count forward before 1970, too. */
+function makeTimespecs(ns: bigint): Buffer {
   const BILLION = 1_000_000_000n;
   const rest = ((ns % BILLION) + BILLION) % BILLION;
   const times = Buffer.alloc(32);

@@ -1,4 +1,4 @@
-import { dataLoss } from '../../base/errors.js';
+import { dataLoss, type GantryError } from '../../base/errors.js';
 
 export const BLOCK = 512;
 const MAX_DISPLAY = 200;
@@ -67,13 +67,31 @@ function text(block: Buffer, start: number, length: number): string {
   return block.toString('latin1', start, end < 0 || end > start + length ? start + length : end);
 }
 
+const [NUL, BLANK, ZERO, SEVEN] = [0, 0x20, 0x30, 0x37];
+
 /** A number field: octal digits padded with blanks and NULs or, with the first bit set, a big-endian number (GNU, star). */
 export function readNumber(block: Buffer, start: number, length: number): number {
   const first = block[start] ?? 0;
   if (first & 0x80) return binaryNumber(block.subarray(start, start + length));
-  const digits = block.toString('latin1', start, start + length).replace(/^[ \0]+|[ \0]+$/g, '');
-  if (!/^[0-7]*$/.test(digits)) throw dataLoss(`a tar header has the number ${JSON.stringify(digits)}`);
-  return digits === '' ? 0 : parseInt(digits, 8);
+  let at = start;
+  let end = start + length;
+  while (at < end && isPadding(block[at])) at++;
+  while (at < end && isPadding(block[end - 1])) end--;
+  let value = 0;
+  for (; at < end; at++) {
+    const digit = block[at] ?? 0;
+    if (digit < ZERO || digit > SEVEN) throw badNumber(block.toString('latin1', start, start + length));
+    value = value * 8 + digit - ZERO;
+  }
+  return value;
+}
+
+function isPadding(byte: number | undefined): boolean {
+  return byte === BLANK || byte === NUL;
+}
+
+function badNumber(field: string): GantryError {
+  return dataLoss(`a tar header has the number ${JSON.stringify(field.replace(/^[ \0]+|[ \0]+$/g, ''))}`);
 }
 
 function binaryNumber(field: Buffer): number {

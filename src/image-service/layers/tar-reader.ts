@@ -112,7 +112,8 @@ export class TarReader {
   #entries = 0;
   #bytes = 0;
   #zeroBlocks = 0;
-  #current = '';
+  /** The name of the entry that is being read, undefined between entries. */
+  #name: string | undefined;
 
   constructor(sink: TarSink, limits: UnpackLimits) {
     this.#sink = sink;
@@ -125,21 +126,23 @@ export class TarReader {
     try {
       for (let rest = chunk; rest.length > 0;) rest = rest.subarray(this.#take(rest));
     } catch (error) {
-      if (this.#current === '') throw error;
-      throw entryError(this.#current, error);
+      if (this.#name === undefined) throw error;
+      throw entryError(this.current, error);
     }
   }
 
-  /** The entry that is being read, for messages. */
+  /** The entry that is being read, for messages; empty between entries. */
   get current(): string {
-    return this.#current;
+    return this.#name === undefined ? '' : displayName(this.#name);
   }
 
   /** Says that nothing follows. An archive may lack its two blocks of zeros and the padding before them: umoci writes none. */
   end(): void {
     if (this.#state.at === 'end' || this.#state.at === 'padding' || (this.#state.at === 'header' && this.#have === 0))
       return;
-    throw dataLoss(`the archive ends in the middle of ${this.#current === '' ? 'a header' : `entry ${this.#current}`}`);
+    throw dataLoss(
+      `the archive ends in the middle of ${this.#name === undefined ? 'a header' : `entry ${this.current}`}`,
+    );
   }
 
   /** Handles the front of `chunk` and returns how many bytes that was: at least one. */
@@ -180,7 +183,7 @@ export class TarReader {
       return;
     }
     if (this.#zeroBlocks > 0) throw dataLoss('the archive goes on after a block of zeros');
-    this.#current = displayName(header.name);
+    this.#name = header.name;
     const { maxEntries } = this.#limits;
     if (++this.#entries > maxEntries) throw resourceExhausted(`the layer has more than ${maxEntries} entries`);
     if (header.size < 0) throw dataLoss('the size is negative');
@@ -220,7 +223,7 @@ export class TarReader {
 
   /** From here on, errors are the entry's. */
   #named(entry: TarEntry): TarEntry {
-    this.#current = displayName(entry.name);
+    this.#name = entry.name;
     return entry;
   }
 
@@ -259,7 +262,7 @@ export class TarReader {
     this.#state = pad > 0 ? { at: 'padding', left: pad } : { at: 'header' };
     if (state.at === 'data') this.#sink.entryEnd();
     if (state.at === 'meta') this.#onMeta(state.flag, Buffer.concat(state.parts));
-    if (state.at !== 'meta' && pad === 0) this.#current = '';
+    if (state.at !== 'meta' && pad === 0) this.#name = undefined;
   }
 
   /** A global header (`g`) holds defaults that images do not use: comments of git. */
