@@ -47,7 +47,7 @@ describe('IsalGunzip (skipped where libisal2 is not installed)', () => {
     );
   });
 
-  here('goes on with the next member, and passes over what follows the last one', () => {
+  here('goes on with the next member, and passes over zeros behind the last one', () => {
     fc.assert(
       fc.property(
         fc.array(anyBytes, { minLength: 1, maxLength: 4 }),
@@ -61,6 +61,18 @@ describe('IsalGunzip (skipped where libisal2 is not installed)', () => {
       ),
       { numRuns: 200 },
     );
+  });
+
+  here('refuses what else is behind the last member', () => {
+    for (const [bytes, sizes] of [
+      ['A', [1]],
+      ['AB', [1000]],
+      ['\x1fA', [1]],
+      ['\x1f', [1]],
+    ] as const) {
+      const error = thrown(() => gunzip(Buffer.concat([gzipSync('x'), Buffer.from(bytes)]), sizes));
+      expect(codeOf(error)).toBe('data-loss');
+    }
   });
 
   here('reads headers with a name, a comment, more fields and a checksum', () => {

@@ -44,8 +44,8 @@ export class IsalGunzip {
   readonly #state = Buffer.alloc(STATE_BYTES);
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
   readonly #outputAddress = koffi.address(this.#output);
-  /** In a member, between two of them with what may begin the next one, or past the last one. */
-  #at: 'member' | 'between' | 'rubbish' = 'member';
+  /** In a member, between two of them with what may begin the next one, or in what fills up a block behind the last one. */
+  #at: 'member' | 'between' | 'padding' = 'member';
   #rest = Buffer.alloc(0);
 
   private constructor(isal: Isal, onPlain: OnPlain) {
@@ -63,18 +63,18 @@ export class IsalGunzip {
   /** @throws data-loss if the data is broken; what `onPlain` throws */
   push(chunk: Buffer): void {
     for (let input = chunk; input.length > 0;) {
-      if (this.#at === 'rubbish') return;
+      if (this.#at === 'padding') return;
       input = this.#at === 'member' ? this.#inflate(input) : this.#next(input);
     }
   }
 
   /** @throws data-loss if the data is cut off */
   end(): void {
-    if (this.#at === 'member') throw broken('the end is missing');
+    if (this.#at === 'member' || this.#rest.length > 0) throw broken('the end is missing');
   }
 
   close(): void {
-    this.#at = 'rubbish';
+    this.#at = 'padding';
   }
 
   #begin(): void {
@@ -83,13 +83,14 @@ export class IsalGunzip {
     this.#at = 'member';
   }
 
-  /** What follows the last member is rubbish. */
+  /** Zeros behind the last member are passed over, as gzip does. @throws data-loss for anything else */
   #next(input: Buffer): Buffer {
     const start = Buffer.concat([this.#rest, input]);
     this.#rest = start.subarray(0, 0);
-    if (start.length < MAGIC.length && start[0] === MAGIC[0]) this.#rest = start;
+    if (start[0] === 0) this.#at = 'padding';
     else if (start.subarray(0, MAGIC.length).equals(MAGIC)) this.#begin();
-    else this.#at = 'rubbish';
+    else if (start.length < MAGIC.length) this.#rest = start;
+    else throw broken('what follows is no gzip');
     return this.#at === 'member' ? start : Buffer.alloc(0);
   }
 
