@@ -61,7 +61,7 @@ async function openGantry(scratch: Scratch, crictl: Crictl): Promise<Engine> {
   return { scratch, crictl, pid: daemon.pid, daemon, close };
 }
 
-/** containerd with the overlayfs snapshotter, and as many downloads at once as Gantry has by default. */
+/** containerd with the overlayfs snapshotter and three downloads at once, as usual. */
 async function openContainerd(scratch: Scratch, crictl: Crictl): Promise<Engine> {
   const config = join(scratch.dir, 'containerd.toml');
   const [root, state] = [join(scratch.root, 'containerd'), join(scratch.state, 'containerd')];

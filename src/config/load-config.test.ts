@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -58,7 +58,7 @@ describe('loadConfig', () => {
       registriesConf: '/etc/containers/registries.conf',
       signaturePolicy: '/etc/containers/policy.json',
       authFiles: ['/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
-      maxParallelLayers: 3,
+      maxParallelLayers: availableParallelism() > 2 ? 3 : 2,
       maxLayerSize: 262_144,
       maxLayerEntries: 4_000_000,
       stallTimeout: 60,

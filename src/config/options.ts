@@ -195,10 +195,11 @@ export const OPTIONS = [
   {
     key: 'image.max_parallel_layers',
     type: 'integer',
-    default: 3,
+    default: ({ cores }) => Math.min(3, Math.max(2, cores)),
+    defaultText: '3, or 2 where there are fewer cores',
     min: 1,
     max: 64,
-    description: 'Layers of one image that are downloaded at the same time.',
+    description: 'Layers that are downloaded and unpacked at the same time, each by a thread.',
   },
   {
     key: 'image.max_layer_size',

@@ -77,7 +77,6 @@ export class LayerStore {
   readonly #background = new Set<Promise<void>>();
   readonly #commits = new KeyedLock();
   #next = 1;
-  #isSyncingAhead = false;
 
   private constructor(options: LayerStoreOptions) {
     this.#options = options;
@@ -230,14 +229,6 @@ export class LayerStore {
     }
   }
 
-  /** Has the disk begin with what is unpacked: there is less to wait for in the end. */
-  #syncAhead(): void {
-    if (this.#isSyncingAhead) return;
-    this.#isSyncingAhead = true;
-    const work = syncFileSystem(this.#path('layers')).finally(() => (this.#isSyncingAhead = false));
-    this.#inBackground(work, 'cannot sync a layer ahead');
-  }
-
   async #write(record: LayerRecord): Promise<void> {
     await this.#files.write(record.dir, record);
     this.#committed.set(record.chainId, record);
@@ -266,7 +257,6 @@ export class LayerStore {
       this.#options.logger.warn({ layer: expected.digest, error: describeError(error) }, message);
     });
     this.#fresh.set(chainId, record);
-    if (process.env['SYNCBG']) this.#syncAhead();
     // Nobody waits for it any more, so the pull that failed has not left it.
     if (signal.aborted) this.leave([chainId]);
     return record;
