@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 
 import { describeError } from './base/errors.js';
 import { createLogger } from './base/log.js';
+import { optimizeLate } from './base/optimize-late.js';
 import { loadConfig } from './config/load-config.js';
 import { startDaemon } from './daemon/start.js';
 import { watchEventLoop } from './daemon/watch-event-loop.js';
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
   const config = await loadConfig(values.config === undefined ? {} : { file: values.config });
   const logger = createLogger(config.log);
   watchEventLoop(logger);
+  optimizeLate();
   // What is made for containers must be as readable as it is meant to be, and they inherit it: systemd's default.
   process.umask(0o022);
   const daemon = await startDaemon(config, logger);
