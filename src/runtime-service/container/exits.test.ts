@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
+import { nowNs } from '../../base/clock.js';
 import { endProcess, isAlive, signalProcess } from '../../base/sys/process.js';
 import { unmount } from '../../base/sys/sys.js';
 import { until, useScratch } from '../../base/testing.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
+import { moveContainer } from './state.js';
 import { stopContainer } from './stop.js';
 import { ContainerWorld } from './testing.js';
-import type { ContainerProcesses } from './types.js';
+import type { ContainerProcesses, ContainerStatus } from './types.js';
 
 const scratch = useScratch('exits');
 let own: ContainerWorld;
@@ -57,6 +60,35 @@ describe('the end of a container', () => {
     expect(dirs.filter((dir) => existsSync(dir))).not.toEqual([]);
     signalProcess(processesOf(id).init, 'SIGKILL');
     await until(() => [...dirs, scratch.path('runtime', id)].every((path) => !existsSync(path)));
+  });
+
+  it('comes after its start, however long that takes to be known', async () => {
+    const { exits, runtimes, store } = own.context;
+    const states: (string | undefined)[] = [];
+    store.watch(({ after }) => states.push(after?.status.state));
+    const id = await own.create(sandbox, { command: ['sh', '-c', 'exit 7'] });
+    const { init, monitor } = processesOf(id);
+    const { handler } = own.get(id).record;
+    await exits.starting(id, async () => {
+      await runtimes.get(handler).start(id);
+      await until(() => !isAlive(init) && !isAlive(monitor));
+      await setTimeout(100);
+      await store.update(id, (now) =>
+        moveContainer(now, { ...now, state: 'running', startedAt: nowNs() } as ContainerStatus),
+      );
+    });
+    expect(await own.exit(id)).toMatchObject({ exitCode: 7 });
+    expect(states).toEqual(['creating', 'created', 'running', 'exited']);
+  });
+
+  it('is recorded of a container whose start fails, too', async () => {
+    const id = await own.create(sandbox, { command: ['sh', '-c', 'exec sleep 60'] });
+    const failed = own.context.exits.starting(id, () => {
+      signalProcess(processesOf(id).init, 'SIGKILL');
+      return Promise.reject(new RangeError('no start'));
+    });
+    await expect(failed).rejects.toThrow('no start');
+    expect(await own.exit(id)).toMatchObject({ exitCode: 137 });
   });
 
   it('is waited for by whoever asks', async () => {

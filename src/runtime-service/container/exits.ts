@@ -33,6 +33,7 @@ export class ExitWatcher {
   readonly #options: ExitWatcherOptions;
   readonly #ends = new Map<string, Promise<void>>();
   readonly #killed = new Set<string>();
+  readonly #starts = new Map<string, Promise<unknown>>();
 
   constructor(options: ExitWatcherOptions) {
     this.#options = options;
@@ -58,6 +59,18 @@ export class ExitWatcher {
   /** A container is about to be killed by us, so that its end by SIGKILL is not the kernel's doing. */
   expectKill(id: string): void {
     if (this.#ends.has(id)) this.#killed.add(id);
+  }
+
+  /** Runs a container's start. An end that is seen meanwhile is recorded after it: nobody is to hear of the end first. */
+  async starting<T>(id: string, start: () => Promise<T>): Promise<T> {
+    const work = start();
+    const settled = work.catch(() => undefined);
+    this.#starts.set(id, settled);
+    try {
+      return await work;
+    } finally {
+      this.#starts.delete(id);
+    }
   }
 
   async #follow(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
@@ -122,6 +135,7 @@ export class ExitWatcher {
       const how = exitedStatus(exit && { ...exit, oomKilled }, later(finishedAt, notBefore));
       return moveContainer(now, { ...how, ...startedAt, ...resources, ...user });
     };
+    await this.#starts.get(record.id);
     const { status } = await store.update(record.id, end, { evenIfFull: true });
     logger.info(
       { container: record.id, exitCode: exit?.exitCode ?? UNKNOWN_EXIT, state: status.state },

@@ -3,7 +3,7 @@ import { failedPrecondition } from '../../base/errors.js';
 import type { ContainerContext } from './context.js';
 import { killContainer } from './kill.js';
 import { moveContainer } from './state.js';
-import type { ContainerStatus } from './types.js';
+import type { ContainerProcesses, ContainerRecord, ContainerStatus } from './types.js';
 
 /**
  * Starts a created container (CRI StartContainer).
@@ -14,19 +14,20 @@ export async function startContainer(context: ContainerContext, idOrPrefix: stri
   await context.locks.run(id, async () => {
     const { record, status } = context.store.find(id);
     if (status.state !== 'created') throw failedPrecondition(`container "${id}" is ${status.state}, not created`);
-    const startedAt = nowNs();
-    await context.runtimes.get(record.handler).start(id);
-    const started = (now: ContainerStatus): ContainerStatus => {
-      if (now.state === 'created') return moveContainer(now, { ...now, state: 'running', startedAt });
-      // It has ended already.
-      return now.state === 'exited' ? moveContainer(now, { ...now, startedAt }) : now;
-    };
-    try {
-      await context.store.update(id, started);
-    } catch (error) {
-      // Without room on disk it would run and be taken for one that waits for its start.
-      await killContainer(record, status.processes);
-      throw error;
-    }
+    await context.exits.starting(id, () => start(context, record, status.processes));
   });
+}
+
+async function start(context: ContainerContext, record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
+  const startedAt = nowNs();
+  await context.runtimes.get(record.handler).start(record.id);
+  const started = (now: ContainerStatus): ContainerStatus =>
+    now.state === 'created' ? moveContainer(now, { ...now, state: 'running', startedAt }) : now;
+  try {
+    await context.store.update(record.id, started);
+  } catch (error) {
+    // Without room on disk it would run and be taken for one that waits for its start.
+    await killContainer(record, processes);
+    throw error;
+  }
 }
