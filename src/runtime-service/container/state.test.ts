@@ -22,7 +22,6 @@ const LEGAL = new Set([
   'created → exited',
   'running → running',
   'running → exited',
-  'exited → exited',
   'exited → removing',
   'removing → removing',
 ]);

@@ -7,7 +7,7 @@ const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> =
   // From itself by an update of its resources.
   created: ['created', 'running', 'exited'],
   running: ['running', 'exited'],
-  exited: ['exited', 'removing'],
+  exited: ['removing'],
   removing: ['removing'],
 };
 
