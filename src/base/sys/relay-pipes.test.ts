@@ -13,14 +13,17 @@ describe('the pipes that a process relays', () => {
     const [relayed, own, given] = [makePipe(), makePipe(), makePipe()];
     // 3: a pipe from elsewhere; 4 and 5: both ends of one of its own; 0: its stdin.
     const stdio = [given.read, 'pipe', 'inherit', relayed.read, own.read, own.write] as const;
-    const child = spawn('sh', ['-c', 'read -r line <&3; echo "<$line>"; exit 3'], { stdio: [...stdio] });
+    // `read <&3` would move its stdin, which looked like a pipe to relay for as long as it reads.
+    const script = 'echo ready; read -r -u 3 line; echo "<$line>"; exit 3';
+    const child = spawn('bash', ['-c', script], { stdio: [...stdio] });
     let said = '';
     child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await until(() => said === 'ready\n');
     const pipes = new RelayPipes(child.pid ?? 0);
     expect(pipes.waiting()).toBe(0);
     pipes.interrupt();
     expect(await once(child, 'close')).toEqual([3, null]);
-    expect(said).toBe('<>\n');
+    expect(said).toBe('ready\n<>\n');
     // Nothing to do once it has ended.
     pipes.interrupt();
     expect([pipes.waiting(), new RelayPipes(child.pid ?? 0).waiting()]).toEqual([0, 0]);
