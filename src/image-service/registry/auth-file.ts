@@ -4,10 +4,17 @@ import { askHelper } from './credential-helper.js';
 import { decodeBasic, readAuthConfig, registryOfAddress, type Credentials } from './credentials.js';
 import { isObject, parseObject, type JsonObject } from './json.js';
 
-export interface AuthFileContent {
-  readonly entries: ReadonlyMap<string, Credentials>;
+/** A member of the file, and what messages call it. Read only when its registry is asked for: others may be none of ours. */
+interface Member {
+  readonly value: unknown;
+  readonly where: string;
+}
+
+interface AuthFileContent {
+  /** By registry, or registry and path; for one written in several ways, the last first. */
+  readonly entries: ReadonlyMap<string, readonly Member[]>;
   /** Credential helpers by registry. */
-  readonly helpers: ReadonlyMap<string, string>;
+  readonly helpers: ReadonlyMap<string, Member>;
   /** The helper for all other registries. */
   readonly store: string;
 }
@@ -33,20 +40,28 @@ export class AuthFile {
   /**
    * What the registry's own helper says; without one, the entry with the longest key that the repository is in,
    * `registry/path`, then `registry`; without that, what the helper for all says.
+   * @throws failed-precondition naming the file if what it says of the repository is malformed
    */
   async find(registry: string, repository: string): Promise<FoundCredentials | undefined> {
     const { helpers, store } = this.#content;
     const own = helpers.get(registry);
-    if (own !== undefined) return ask(own, registry);
-    return this.#entryFor(registry, repository) ?? (store === '' ? undefined : ask(store, registry));
+    if (own !== undefined)
+      return ask(
+        inFile(this.#path, () => textAt(own.value, own.where)),
+        registry,
+      );
+    const entry = inFile(this.#path, () => this.#entryFor(registry, repository));
+    return entry ?? (store === '' ? undefined : ask(store, registry));
   }
 
   #entryFor(registry: string, repository: string): FoundCredentials | undefined {
     const parts = [registry, ...repository.split('/')];
     for (let length = parts.length; length > 0; length--) {
       const key = parts.slice(0, length).join('/');
-      const credentials = this.#content.entries.get(key);
-      if (credentials !== undefined) return { credentials, from: `the entry ${key} of ${this.#path}` };
+      for (const member of this.#content.entries.get(key) ?? []) {
+        const credentials = readEntry(member);
+        if (credentials !== undefined) return { credentials, from: `the entry ${key} of ${this.#path}` };
+      }
     }
     return undefined;
   }
@@ -59,30 +74,47 @@ async function ask(helper: string, registry: string): Promise<FoundCredentials |
 
 /** @throws failed-precondition naming the file if it is malformed; a missing file has no credentials. */
 export async function readAuthFile(path: string): Promise<AuthFile> {
-  const text = await readConfigIfExists(path);
-  if (text === undefined) return new AuthFile({ entries: new Map(), helpers: new Map(), store: '' }, path);
+  return parseAuthFile((await readConfigIfExists(path)) ?? '{}', path);
+}
+
+/** @throws failed-precondition naming the file if it is malformed */
+export function parseAuthFile(text: string, path: string): AuthFile {
+  return inFile(path, () => {
+    const { auths, credHelpers, credsStore } = parseObject(text, path);
+    const helpers = membersOf(credHelpers, 'credHelpers').map(
+      ([key, member]) => [registryOfAddress(key), member] as const,
+    );
+    const store = textAt(credsStore, 'credsStore');
+    return new AuthFile({ entries: entriesOf(auths), helpers: new Map(helpers), store }, path);
+  });
+}
+
+function inFile<T>(path: string, read: () => T): T {
   try {
-    return parseAuthFile(text, path);
+    return read();
   } catch (error) {
     throw failedPrecondition(`the credentials in ${path} cannot be read`, error);
   }
 }
 
-export function parseAuthFile(text: string, path: string): AuthFile {
-  const { auths, credHelpers, credsStore } = parseObject(text, path);
-  const entries = new Map<string, Credentials>();
-  for (const [key, value] of Object.entries(objectAt(auths, 'auths'))) {
-    const credentials = readEntry(value, `auths.${JSON.stringify(key)}`);
-    if (credentials !== undefined) entries.set(normalKey(key), credentials);
+function entriesOf(auths: unknown): Map<string, Member[]> {
+  const entries = new Map<string, Member[]>();
+  for (const [key, member] of membersOf(auths, 'auths').reverse()) {
+    const normal = normalKey(key);
+    entries.set(normal, [...(entries.get(normal) ?? []), member]);
   }
-  const helpers = Object.entries(objectAt(credHelpers, 'credHelpers')).map(
-    ([key, helper]) => [registryOfAddress(key), textAt(helper, `credHelpers.${JSON.stringify(key)}`)] as const,
-  );
-  return new AuthFile({ entries, helpers: new Map(helpers), store: textAt(credsStore, 'credsStore') }, path);
+  return entries;
+}
+
+function membersOf(value: unknown, where: string): [string, Member][] {
+  return Object.entries(objectAt(value, where)).map(([key, member]) => [
+    key,
+    { value: member, where: `${where}.${JSON.stringify(key)}` },
+  ]);
 }
 
 /** The forms that an entry may have are those of CRI's AuthConfig. */
-function readEntry(value: unknown, where: string): Credentials | undefined {
+function readEntry({ value, where }: Member): Credentials | undefined {
   const entry = objectAt(value, where);
   const [identityToken, registryToken, auth, username, password] = [
     'identitytoken',

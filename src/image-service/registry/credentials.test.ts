@@ -90,7 +90,7 @@ describe('an auth file', () => {
     try {
       expect(await (await readAuthFile(path)).find('r.test', 'x')).toBeUndefined();
       const malformed = [
-        { auths: { 'r.test': { auth: 'secret' } } },
+        { auths: { 'https://r.test': { auth: 'secret' } } },
         { auths: { 'r.test': { auth: ['secret'] } } },
         { auths: { 'r.test': 'secret' } },
         { auths: ['secret'] },
@@ -99,7 +99,8 @@ describe('an auth file', () => {
       ].map((content) => JSON.stringify(content));
       for (const text of ['{"auths": secret', ...malformed]) {
         writeFileSync(path, text);
-        const error: unknown = await readAuthFile(path).catch((thrown: unknown) => thrown);
+        const found = readAuthFile(path).then((file) => file.find('r.test', 'x'));
+        const error: unknown = await found.catch((thrown: unknown) => thrown);
         expect(codeOf(error)).toBe('failed-precondition');
         expect(describeError(error)).toContain(path);
         expect(describeError(error)).not.toContain('secret');
@@ -107,6 +108,23 @@ describe('an auth file', () => {
     } finally {
       rmSync(dir, { recursive: true });
     }
+  });
+});
+
+describe('a malformed member of an auth file', () => {
+  const auths = {
+    'r.test': { auth: encode('all:1') },
+    'r.test/team': { auth: 'secret' },
+    'https://index.docker.io/v1/': { auth: encode('hub:1') },
+    'docker.io': {},
+  };
+  const file = parseAuthFile(JSON.stringify({ auths, credHelpers: { 'helped.test': 1 } }), 'f');
+
+  it("is nobody else's trouble", async () => {
+    expect(await file.find('r.test', 'other')).toMatchObject({ credentials: { username: 'all' } });
+    expect(await file.find('docker.io', 'library/x')).toMatchObject({ credentials: { username: 'hub' } });
+    await expect(file.find('r.test', 'team/x')).rejects.toThrow('the credentials in f cannot be read');
+    await expect(file.find('helped.test', 'x')).rejects.toThrow('the credentials in f cannot be read');
   });
 });
 
