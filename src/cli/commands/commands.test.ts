@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -170,6 +171,20 @@ describe('progress', () => {
     expect(stdout).toContain(`${short} [`);
     expect(stdout).toMatch(/100% \d+ B of \d+ B/);
     expect(stdout).toContain(`example.test/x:v1 ${hello.id}`);
+  });
+
+  it('gives the terminal its cursor back when it is interrupted', async () => {
+    await house.registry('example.test', slowly(serveImage(hello), `/blobs/${hello.blobs[1]?.digest ?? ''}`));
+    const command = `${process.execPath} ${MAIN} --address ${house.root}/gantry.sock image pull example.test/x:v1`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    const closed = once(child, 'close');
+    await until(() => shown.includes(`${short} [`));
+    child.stdin.write('\u0003');
+    expect(await closed).toEqual([130, null]);
+    expect(shown.lastIndexOf('\u001b[?25h')).toBeGreaterThan(shown.lastIndexOf('\u001b[?25l'));
+    expect(shown).not.toContain('example.test/x:v1 ');
   });
 
   /** Holds one answer back for as long as the progress is told twice. */
