@@ -1,13 +1,13 @@
 import type { SecureContext } from 'node:tls';
 
 import { abortReason } from '../../base/abort.js';
-import { errnoOf, unavailable, type GantryError } from '../../base/errors.js';
+import { errnoOf, unavailable } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
 import { HttpAgents } from './http-agents.js';
 import { exchange, type HttpAnswer, type HttpTimeouts } from './http-exchange.js';
+import { noAnswer } from './no-answer.js';
 import { Proxies, type Environment } from './proxies.js';
 import { secureContext } from './tls.js';
-import { transient } from './transient.js';
 
 export interface HttpRequest {
   readonly url: string;
@@ -26,8 +26,6 @@ export interface HttpSettings {
 
 const MAX_REDIRECTS = 10;
 const MAX_CONTEXTS = 32;
-/** Who was waited for that long, or does not exist, is not tried again. */
-const LONG_WAITED = ['ETIMEDOUT', 'ENOTFOUND'];
 /** Headers that belong to one server; a redirect to another must not carry them. */
 const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
@@ -135,12 +133,4 @@ function withoutPrivate(headers: Record<string, string>, endpoint: Endpoint): Re
 
 function isReset(error: unknown): boolean {
   return ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
-}
-
-/** Errors of connecting to several addresses have no message of their own, only a code. */
-function noAnswer(where: string, error: unknown): GantryError {
-  const { message, code } = error as { message?: string; code?: string };
-  const why = message || errnoOf(error) || code || 'unknown';
-  const text = `no answer from ${where}: ${why}`;
-  return LONG_WAITED.includes(code ?? '') ? unavailable(text) : transient('unavailable', text);
 }

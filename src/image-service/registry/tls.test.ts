@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,13 +9,15 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { describeError } from '../../base/errors.js';
+import { rejection } from '../../base/testing.js';
 import { readLimited } from './body.js';
 import { DEFAULT_TLS, upstreamOf, type Endpoint, type TlsSettings } from './endpoint.js';
 import { HttpPool } from './http.js';
+import { retryAfterOf } from './transient.js';
 
 let dir: string;
 let server: ReturnType<typeof createServer>;
-let base: string;
 let ca: string;
 let key: string;
 const http = new HttpPool({ connectMs: 2000, headersMs: 2000, stallMs: 2000 });
@@ -37,16 +40,26 @@ beforeAll(async () => {
     else response.end(authorized ? 'known' : 'unknown');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  base = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 afterAll(async () => {
   await http.close();
-  server.closeAllConnections();
-  server.close();
+  for (const each of [server, ...others]) {
+    each.closeAllConnections();
+    each.close();
+  }
   rmSync(dir, { recursive: true });
 });
 
-const get = async (tls: Partial<TlsSettings>, path = '/'): Promise<string> => {
+const others: Server[] = [];
+
+async function listen(other: Server): Promise<number> {
+  others.push(other);
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  return (other.address() as AddressInfo).port;
+}
+
+const get = async (tls: Partial<TlsSettings>, path = '/', port?: number): Promise<string> => {
+  const base = `https://127.0.0.1:${port ?? (server.address() as AddressInfo).port}`;
   const endpoint: Endpoint = { ...upstreamOf('x'), base, tls: { ...DEFAULT_TLS, ...tls } };
   const { body } = await http.send(endpoint, { url: `${base}${path}` });
   return (await readLimited(body, 100, 'body')).toString();
@@ -54,7 +67,27 @@ const get = async (tls: Partial<TlsSettings>, path = '/'): Promise<string> => {
 
 describe('TLS', () => {
   it('refuses a certificate that nothing vouches for', async () => {
-    await expect(get({})).rejects.toThrow(/no answer from https:\/\/127.0.0.1:\d+: self-signed certificate/);
+    const error = await rejection(get({}));
+    expect(describeError(error)).toMatch(
+      /^no answer from https:\/\/127.0.0.1:\d+: its certificate is not trusted: self-signed certificate$/,
+    );
+    expect(retryAfterOf(error)).toBeUndefined();
+  });
+
+  it('says what a server speaks that does not speak it, or not with us', async () => {
+    const key = { key: readFileSync(join(dir, 'key.pem')), cert: ca };
+    const plain = await listen(createHttpServer());
+    const old = await listen(
+      createServer({ ...key, maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0' }),
+    );
+    const strict = await listen(createServer({ ...key, ca, requestCert: true }));
+    const noTls = await rejection(get({}, '/', plain));
+    expect(describeError(noTls)).toMatch(/^no answer from \S+: it does not speak TLS; plain HTTP, perhaps$/);
+    expect(retryAfterOf(noTls)).toBeUndefined();
+    const told = async (port: number): Promise<string> =>
+      describeError(await rejection(get({ skipVerify: true }, '/', port)));
+    expect(await told(old)).toMatch(/^no answer from \S+: TLS: tlsv1 alert protocol version$/);
+    expect(await told(strict)).toMatch(/^no answer from \S+: TLS: tlsv1(3|0)? alert certificate required$/);
   });
 
   it('trusts the given authority, or anything when told so, and keeps the two apart', async () => {
