@@ -164,6 +164,21 @@ describe('what a registry may get wrong', () => {
       'not-found',
       /answered 404 for manifests\/latest: MANIFEST_UNKNOWN not \? here/,
     ],
+    [
+      'a server that expects TLS, as those in Go tell',
+      (_request, response) =>
+        void response
+          .writeHead(400, { 'content-type': 'text/plain; charset=utf-8' })
+          .end('Client sent an HTTP request to an HTTPS server.\nmore'),
+      'unavailable',
+      /answered 400 for manifests\/latest: Client sent an HTTP request to an HTTPS server\.$/,
+    ],
+    [
+      'a page for people',
+      (_request, response) => void response.writeHead(403, { 'content-type': 'text/html' }).end('<h1>No</h1>'),
+      'permission-denied',
+      /answered 403 for manifests\/latest$/,
+    ],
   ];
 
   it.each(cases)('%s', async (_name, handler, code, message) => {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../base/bounded-map.js';
 import { describeError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 
@@ -31,7 +32,7 @@ const MAX_SERVERS = 1_000;
  */
 export class Breaker {
   readonly #options: BreakerOptions;
-  readonly #troubles = new Map<string, Trouble>();
+  readonly #troubles = new BoundedMap<string, Trouble>(MAX_SERVERS);
 
   constructor(options: BreakerOptions) {
     this.#options = options;
@@ -69,17 +70,11 @@ export class Breaker {
     const failures = (this.#troubles.get(base)?.failures ?? 0) + 1;
     const forMs = Math.max(retryAfterMs, pauseMs * Math.min(2 ** (failures - 1), LONGEST_PAUSES));
     const why = describeError(error);
-    this.#makeRoom();
     this.#troubles.set(base, { failures, until: this.#now() + forMs, why });
     logger.warn(
       { server: base, seconds: Math.round(forMs / 1000), error: why },
       'a registry server is asked last for a while',
     );
-  }
-
-  #makeRoom(): void {
-    const [oldest] = this.#troubles.keys();
-    if (oldest !== undefined && this.#troubles.size >= MAX_SERVERS) this.#troubles.delete(oldest);
   }
 
   #now(): number {

@@ -1,22 +1,22 @@
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 
+import { BoundedMap } from '../../base/bounded-map.js';
+
 const MAX_AGENTS = 32;
 /** How long a connection is kept for the next request, unless its server says less. */
 const KEEP = { keepAlive: true, timeout: 15_000 };
 
 /** Connections that are kept alive, one set for each way to reach and to trust a server. */
 export class HttpAgents {
-  readonly #agents = new Map<string, Promise<Agent>>();
+  /** The connections of a forgotten one end by themselves when they are idle. */
+  readonly #agents = new BoundedMap<string, Promise<Agent>>(MAX_AGENTS);
 
   /** @param trust tells apart those that trust, or are shown, something else */
   get(trust: string, { secure, proxy }: { readonly secure: boolean; readonly proxy: URL | undefined }): Promise<Agent> {
     const key = JSON.stringify([trust, secure, proxy]);
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
-    const [oldest] = this.#agents.keys();
-    // Its connections end by themselves when they are idle.
-    if (oldest !== undefined && this.#agents.size >= MAX_AGENTS) this.#agents.delete(oldest);
     const agent = makeAgent(secure, proxy);
     this.#agents.set(key, agent);
     return agent;

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 
 import { abortReason } from '../../base/abort.js';
+import { BoundedMap } from '../../base/bounded-map.js';
 import { errnoOf, unavailable } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
 import { HttpAgents } from './http-agents.js';
@@ -32,7 +33,7 @@ const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 /** HTTP connections, kept alive, one set for each way to trust a server. */
 export class HttpPool {
   readonly #agents = new HttpAgents();
-  readonly #contexts = new Map<string, Promise<SecureContext>>();
+  readonly #contexts = new BoundedMap<string, Promise<SecureContext>>(MAX_CONTEXTS);
   readonly #timeouts: HttpTimeouts;
   readonly #proxies: Proxies;
 
@@ -108,8 +109,6 @@ export class HttpPool {
     const key = JSON.stringify(tls);
     const known = this.#contexts.get(key);
     if (known !== undefined) return known;
-    const [oldest] = this.#contexts.keys();
-    if (oldest !== undefined && this.#contexts.size >= MAX_CONTEXTS) this.#contexts.delete(oldest);
     const context = secureContext(tls);
     this.#contexts.set(key, context);
     context.catch(() => this.#contexts.delete(key));

@@ -207,18 +207,24 @@ async function refusal(answer: HttpAnswer, endpoint: Endpoint, path: string): Pr
   return transient(answer.status === 429 ? 'resource-exhausted' : 'unavailable', message, { retryAfterMs });
 }
 
-/** The first message of a registry's error document; nothing of a page made for people. */
+/** What a registry says of an error: the first message of its document, or a plain text; nothing of a page made for people. */
 async function errorText(answer: HttpAnswer): Promise<string> {
+  const bytes = await readLimited(answer.body, MAX_ERROR, 'the error').catch(() => Buffer.of());
+  const text = bytes.toString('utf8');
+  const [line = ''] = mediaTypeOf(answer) === 'text/plain' ? text.split('\n', 1) : [];
+  return (firstMessage(text) ?? line)
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 200)
+    .trim();
+}
+
+/** OCI distribution-spec, "Error Codes". */
+function firstMessage(text: string): string | undefined {
   try {
-    const text = (await readLimited(answer.body, MAX_ERROR, 'the error')).toString('utf8');
     const { errors } = parseObject(text, 'the error');
     const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
-    if (!isObject(first)) return '';
-    return `${stringOf(first['code'])} ${stringOf(first['message'])}`
-      .replace(/[^\x20-\x7e]/g, '?')
-      .slice(0, 200)
-      .trim();
+    return isObject(first) ? `${stringOf(first['code'])} ${stringOf(first['message'])}` : undefined;
   } catch {
-    return '';
+    return undefined;
   }
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+import { BoundedMap } from '../../base/bounded-map.js';
+
 export interface Token {
   readonly text: string;
   readonly lifetimeMs: number;
@@ -16,7 +18,7 @@ const MARGIN_MS = 10_000;
 
 /** Access tokens, for as long as their servers say, by what they were asked for with: nobody gets another's. */
 export class TokenCache {
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new BoundedMap<string, Kept>(MAX_TOKENS);
   readonly #now: () => number;
 
   constructor(now: () => number = performance.now.bind(performance)) {
@@ -29,8 +31,6 @@ export class TokenCache {
   }
 
   keep(request: object, { text, lifetimeMs }: Token): void {
-    const [oldest] = this.#kept.keys();
-    if (oldest !== undefined && this.#kept.size >= MAX_TOKENS) this.#kept.delete(oldest);
     this.#kept.set(keyOf(request), { text, until: this.#now() + lifetimeMs - MARGIN_MS });
   }
 
