@@ -7,6 +7,7 @@ import { ensureDirectory, syncDirectory } from '../../base/files.js';
 import { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
 import { Semaphore } from '../../base/semaphore.js';
+import { settleAll } from '../../base/settle-all.js';
 import { syncFileSystem } from '../../base/sys/sys.js';
 import { Flights } from '../flights.js';
 import { RecordFiles } from '../records.js';
@@ -219,14 +220,20 @@ export class LayerStore {
     if (chainIds.length === 0) return;
     await syncDirectory(this.#path('layers'));
     await syncFileSystem(this.#path('layers'));
-    for (const chainId of chainIds) {
-      // Collected meanwhile, if nobody keeps it.
-      if (!this.#fresh.has(chainId)) continue;
-      const record = this.record(chainId);
-      await this.#write(record);
-      this.#fresh.delete(chainId);
-      await this.#unsynced.forget(record);
-    }
+    // Side by side: each waits for the disk by itself, and an image may have a hundred.
+    await settleAll(chainIds.map((chainId) => this.#recordOne(chainId)));
+  }
+
+  async #recordOne(chainId: string): Promise<void> {
+    const record = this.#fresh.get(chainId);
+    const isThere = (): boolean => record !== undefined && this.#fresh.get(chainId)?.dir === record.dir;
+    // Collected meanwhile, if nobody keeps it; so it may be while its record is written.
+    if (record === undefined) return;
+    await this.#files.write(record.dir, record);
+    if (!isThere()) return this.#files.remove(record.dir);
+    this.#committed.set(chainId, record);
+    this.#fresh.delete(chainId);
+    await this.#unsynced.forget(record);
   }
 
   async #write(record: LayerRecord): Promise<void> {
