@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -42,7 +42,9 @@ describe.each(['plain', 'tls', 'basic', 'token'] as const)('a registry (%s) behi
   let certificates: Certificates;
 
   beforeAll(async () => {
-    house = await openHouse(() => Promise.resolve({ image: { stall_timeout: STALL_SECONDS } }));
+    house = await openHouse(({ dir }) =>
+      Promise.resolve({ image: { stall_timeout: STALL_SECONDS, namespaced_auth_dir: join(dir, 'auth') } }),
+    );
     const dir = join(house.scratch.dir, 'faults');
     await mkdir(dir);
     certificates = await makeCertificates(dir);
@@ -85,9 +87,10 @@ describe.each(['plain', 'tls', 'basic', 'token'] as const)('a registry (%s) behi
     await writeFile(join(dir, 'hosts.toml'), `server = "${proxy.url}/v2/faults.test"\n${ca}override_path = true\n`);
   }
 
-  async function pull(auth: object = USER): Promise<{ code: string | undefined; details: string }> {
+  async function pull(auth: object = USER, namespace = ''): Promise<{ code: string | undefined; details: string }> {
     try {
-      await callCri(house, 'PullImage', { image: { image: IMAGE }, auth });
+      const sandboxConfig = { metadata: { namespace } };
+      await callCri(house, 'PullImage', { image: { image: IMAGE }, auth, sandboxConfig });
       return { code: 'image', details: '' };
     } catch (error) {
       const { code, details } = error as ServiceError;
@@ -148,6 +151,21 @@ describe.each(['plain', 'tls', 'basic', 'token'] as const)('a registry (%s) behi
     expect((await pull()).code).toBe('image');
     await callCri(house, 'RemoveImage', { image: { image: IMAGE } });
   });
+
+  if (kind === 'basic' || kind === 'token') {
+    it('lets in a pod by what was left for its namespace, once', async () => {
+      const dir = join(house.scratch.dir, 'auth');
+      await mkdir(dir);
+      const digest = createHash('sha256').update(REPOSITORY).digest('hex');
+      const auth = Buffer.from(`${USER.username}:${USER.password}`).toString('base64');
+      await writeFile(join(dir, `team-${digest}.json`), JSON.stringify({ auths: { [REPOSITORY]: { auth } } }));
+      const codes = [];
+      for (const namespace of ['', 'other', 'team', 'team']) codes.push((await pull({}, namespace)).code);
+      expect(codes).toEqual(['UNAUTHENTICATED', 'UNAUTHENTICATED', 'image', 'UNAUTHENTICATED']);
+      expect(await readdir(dir)).toEqual([]);
+      await callCri(house, 'RemoveImage', { image: { image: IMAGE } });
+    });
+  }
 
   if (kind === 'token') {
     it('outlasts a token server in trouble, and asks it once for a pull', async () => {

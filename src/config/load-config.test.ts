@@ -58,6 +58,7 @@ describe('loadConfig', () => {
       registriesConf: '/etc/containers/registries.conf',
       signaturePolicy: '/etc/containers/policy.json',
       authFiles: ['/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
+      namespacedAuthDir: '/etc/crio/auth',
       maxParallelLayers: availableParallelism() > 2 ? 3 : 2,
       maxLayerSize: 262_144,
       maxLayerEntries: 4_000_000,

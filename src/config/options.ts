@@ -186,6 +186,14 @@ export const OPTIONS = [
       "Credentials for registries in the format of containers-auth.json(5), for pulls that bring none: the first file that has some for the image counts, and before them that which REGISTRY_AUTH_FILE names in the daemon's environment. Those that do not exist have none.",
   },
   {
+    key: 'image.namespaced_auth_dir',
+    type: 'path',
+    optional: true,
+    default: '/etc/crio/auth',
+    description:
+      'Directory in which credentials are left for one pull by pods of one namespace, as crio-credential-provider does: <namespace>-<SHA-256 of registry/repository>.json, in the format of image.auth_files. A file is deleted when its pull begins. Empty: none.',
+  },
+  {
     key: 'image.pinned',
     type: 'patterns',
     default: [],

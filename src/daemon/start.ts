@@ -102,6 +102,7 @@ function openImages({ root, image }: Config, logger: Logger, observe?: MetricsEn
     ...(image.registriesConf === '' ? {} : { registriesConf: image.registriesConf }),
     ...(image.signaturePolicy === '' ? {} : { signaturePolicy: image.signaturePolicy }),
     authFiles: [...authFileOf(process.env), ...image.authFiles],
+    namespacedAuthDir: image.namespacedAuthDir,
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,
     limits: { maxBytes: image.maxLayerSize * 2 ** 20, maxEntries: image.maxLayerEntries },

@@ -53,6 +53,8 @@ export interface ImageServiceOptions {
   readonly signaturePolicy?: string;
   /** Credentials for registries, in the form of Docker's config.json. */
   readonly authFiles?: readonly string[];
+  /** Where credentials for one pull of one namespace are left; none if not given. */
+  readonly namespacedAuthDir?: string;
   readonly maxParallelLayers: number;
   /** How long a registry may be silent. */
   readonly stallTimeoutMs: number;
@@ -142,7 +144,8 @@ export class ImageService implements ImageRootfs {
     const content = { images, layers, pool, partials, trust, progress: new Progress(), tokens: new TokenCache() };
     const { observe } = options;
     const onBytes = observe === undefined ? undefined : (count: number) => observe.onBytes(count);
-    const sources = { authFiles: options.authFiles ?? [], registries };
+    const { authFiles = [], namespacedAuthDir = '' } = options;
+    const sources = { authFiles, namespacedAuthDir, registries };
     const context = { ...content, ...sources, http, flights, patience, onBytes, logger };
     return new ImageService({
       context,

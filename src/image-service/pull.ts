@@ -10,7 +10,7 @@ import type { Progress } from './progress.js';
 import { authorizer } from './registry/authorizer.js';
 import { checkBigDocument } from './registry/big-document.js';
 import { readLimited } from './registry/body.js';
-import { credentialChain } from './registry/credential-chain.js';
+import { credentialChain, type CredentialStore } from './registry/credential-chain.js';
 import type { CredentialSources } from './registry/credentials-for.js';
 import type { AuthConfig } from './registry/credentials.js';
 import { digestOf } from './registry/digest.js';
@@ -18,6 +18,7 @@ import { fetchBlob } from './registry/fetch-blob.js';
 import { allFailed, firstOf, type Patience } from './registry/first-of.js';
 import type { HttpPool } from './registry/http.js';
 import { parseManifest, type Descriptor, type Manifest } from './registry/manifest.js';
+import { takeNamespacedAuth } from './registry/namespaced-auth.js';
 import type { PartialBlobs } from './registry/partial-blobs.js';
 import { choosePlatform } from './registry/platform.js';
 import { formatReference, nameOf, type Reference } from './registry/reference.js';
@@ -43,15 +44,24 @@ export interface PullContext {
   readonly trust: SignaturePolicy;
   readonly progress: Progress;
   readonly authFiles: readonly string[];
+  /** See {@link takeNamespacedAuth}; empty: none. */
+  readonly namespacedAuthDir: string;
   readonly onBytes?: ((count: number) => void) | undefined;
   readonly logger: Logger;
 }
 
 export interface PullOptions {
   readonly auth?: AuthConfig | undefined;
+  /** Of the pod that the image is for. */
+  readonly namespace?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with what the pull's progress is asked for by, when it is known what is to be fetched. */
   readonly onFetch?: ((key: string) => void) | undefined;
+}
+
+interface ReferenceOptions extends PullOptions {
+  /** Credentials that were left for this pull. */
+  readonly podAuth: CredentialStore | undefined;
 }
 
 /** One image's pull: whom to ask, and what for. */
@@ -76,10 +86,13 @@ const MAX_NESTING = 4;
 export async function pullImage(context: PullContext, image: string, options: PullOptions = {}): Promise<ImageRecord> {
   const failures: unknown[] = [];
   const references = await context.registries.references(image);
+  const { namespacedAuthDir } = context;
+  const podAuth = await takeNamespacedAuth(namespacedAuthDir, { namespace: options.namespace ?? '', image });
   for (const reference of references) {
     try {
       return await pullReference(context, reference, {
         ...options,
+        podAuth,
         auth: authFor(reference, references, options.auth),
       });
     } catch (error) {
@@ -103,7 +116,11 @@ function authFor(reference: Reference, all: readonly Reference[], auth?: AuthCon
  * Pulls an image by its whole name. The registry is always asked what the reference stands for, with the caller's own credentials; only then
  * may the caller share a pull under way, or what is there already.
  */
-async function pullReference(context: PullContext, reference: Reference, options: PullOptions): Promise<ImageRecord> {
+async function pullReference(
+  context: PullContext,
+  reference: Reference,
+  options: ReferenceOptions,
+): Promise<ImageRecord> {
   const rule = await context.trust.ruleFor(reference);
   const isSigned = signedRequirements(rule, formatReference(reference)).length > 0;
   const pull = await preparePull(context, reference, options);
@@ -183,9 +200,9 @@ function shareFetch(pull: Pull, wanted: Wanted, signal: AbortSignal | undefined)
   return pull.flights.join(wanted.digest, fetch, signal);
 }
 
-async function preparePull(context: PullContext, reference: Reference, options: PullOptions): Promise<Pull> {
+async function preparePull(context: PullContext, reference: Reference, options: ReferenceOptions): Promise<Pull> {
   const helpers = await context.registries.credentialHelpers();
-  const store = await credentialChain({ authFiles: context.authFiles, helpers });
+  const store = await credentialChain({ authFiles: context.authFiles, helpers, first: options.podAuth });
   const sources: CredentialSources = { reference, auth: options.auth, store };
   const endpoints = await context.registries.endpointsFor(reference);
   const common = { http: context.http, image: reference, signal: options.signal };

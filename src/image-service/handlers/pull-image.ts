@@ -24,6 +24,7 @@ export async function pullImage(
   const handler = request.image?.runtimeHandler ?? '';
   if (handler !== '' && !runtimeHandlers.includes(handler))
     throw invalidArgument(`image.runtime_handler ${JSON.stringify(handler)} is no handler of this node`);
-  const { id } = await service.pull(requiredImage(request), { auth: authFromCri(request.auth), signal });
+  const namespace = request.sandboxConfig?.metadata?.namespace ?? '';
+  const { id } = await service.pull(requiredImage(request), { auth: authFromCri(request.auth), namespace, signal });
   return { imageRef: id };
 }

@@ -14,14 +14,17 @@ export interface ChainOptions {
   readonly authFiles: readonly string[];
   /** `credential-helpers` of registries.conf: asked in their order. */
   readonly helpers: readonly string[];
+  /** Asked before all others. */
+  readonly first?: CredentialStore | undefined;
 }
 
 /** Puts all sources of credentials on a node in a row; the first that knows some counts. */
-export async function credentialChain({ authFiles, helpers }: ChainOptions): Promise<CredentialStore> {
+export async function credentialChain({ authFiles, helpers, first }: ChainOptions): Promise<CredentialStore> {
   const files = helpers.includes(AUTH_FILES) ? await Promise.all(authFiles.map(readAuthFile)) : [];
-  const stores = helpers.flatMap((helper): readonly CredentialStore[] =>
-    helper === AUTH_FILES ? files : [helperStore(helper)],
-  );
+  const stores = [
+    ...(first === undefined ? [] : [first]),
+    ...helpers.flatMap((helper): readonly CredentialStore[] => (helper === AUTH_FILES ? files : [helperStore(helper)])),
+  ];
   return {
     async find(registry, repository) {
       for (const store of stores) {
