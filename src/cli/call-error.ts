@@ -6,6 +6,7 @@ import { unavailable } from '../base/errors.js';
 export function callError(error: unknown, address: string): Error {
   const { details, code } = error as ServiceError;
   const why = details || status[code] || String(error);
+  if (why === 'Connection dropped') return unavailable(`the daemon at ${address} ended before it answered`);
   return unavailable(why.startsWith('No connection established') ? unanswered(address, why) : why);
 }
 

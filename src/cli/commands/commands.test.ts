@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -94,6 +95,19 @@ describe('gantry image', () => {
         stdout: '',
         stderr: 'gantry: no daemon answers at /nowhere.sock: connect ENOENT /nowhere.sock\n',
       });
+  });
+
+  it('says that the daemon ended before it answered', async () => {
+    const sessions: ServerHttp2Session[] = [];
+    const dying = createHttp2Server().on('session', (session) => sessions.push(session));
+    dying.on('stream', () => sessions.forEach((session) => session.destroy()));
+    const address = `${house.root}/dying.sock`;
+    await once(dying.listen(address), 'listening');
+    for (const args of [['list'], ['pull', 'x']]) {
+      const { code, stderr } = await gantry(['--address', address, 'image', ...args]);
+      expect([code, stderr]).toEqual([1, `gantry: the daemon at ${address} ended before it answered\n`]);
+    }
+    dying.close();
   });
 
   it('inspects annotations, and configurations of megabytes', async () => {
