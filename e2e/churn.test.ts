@@ -64,7 +64,10 @@ describe('churn', () => {
   it('leaves nothing behind', () => house.assertEmpty());
 });
 
-/** Kilobytes of a process's own (its share of what it shares), at the lowest of some seconds: garbage comes and goes. */
+/**
+ * Kilobytes of a process's own, at the lowest of some seconds: garbage comes and goes. Not with its share of Node's own pages, which
+ * grows by megabytes when other processes of Node end.
+ */
 async function settledMemory(pid: number): Promise<number> {
   const samples: number[] = [];
   for (let i = 0; i < 10; i++) {
@@ -75,7 +78,7 @@ async function settledMemory(pid: number): Promise<number> {
 }
 
 async function memoryOf(pid: number): Promise<number> {
-  const kilobytes = /^Pss: +(\d+) kB$/m.exec(await readFile(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
-  if (kilobytes === undefined) throw internal(`no Pss of process ${pid}`);
+  const kilobytes = /^Anonymous: +(\d+) kB$/m.exec(await readFile(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw internal(`no memory of process ${pid}`);
   return Number(kilobytes);
 }
