@@ -84,7 +84,8 @@ describe('a creation that fails leaves nothing', () => {
     const made = scratch.path('made');
     const body = `while [ "$1" != --bundle ]; do shift; done
       path=$(grep -o '"cgroupsPath":"[^"]*"' "$2/config.json" | cut -d'"' -f4)
-      for dir in /sys/fs/cgroup/*/; do [ ! -e $dir/cgroup.procs ] || mkdir -p $dir$path/below; done
+      roots=/sys/fs/cgroup/*/; [ ! -e /sys/fs/cgroup/cgroup.procs ] || roots=/sys/fs/cgroup
+      for dir in $roots; do [ ! -e $dir/cgroup.procs ] || mkdir -p $dir$path/below; done
       echo $path > ${made}; exit 1`;
     await fails({ runtimePath: await wrapped('create', body) });
     expect(await readFile(made, 'utf8')).toMatch(/^\/gantry-unit-/);

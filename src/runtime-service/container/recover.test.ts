@@ -170,8 +170,10 @@ describe('with a fault', () => {
     const context = await world.restart();
     expect((await creation).message).toContain('create container');
     // The daemon that is gone in life undoes here beside the new one, which may find a mount busy and come again.
-    await context.retries.retry();
-    expect(context.store.list()).toEqual([]);
+    await until(async () => {
+      await context.retries.retry();
+      return context.store.list().length === 0;
+    });
     await world.clear();
     expect(await world.leftovers()).toEqual([]);
   });
