@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 TSC := node_modules/.bin/tsc
 JEST := NODE_OPTIONS=--experimental-vm-modules node_modules/.bin/jest
+# To load fifty modules one by one takes a new thread longer than to unpack a small layer.
+BUNDLE := node_modules/.bin/esbuild --bundle --platform=node --format=esm --packages=external --log-level=warning
+UNPACK_WORKER := build/src/image-service/layers/unpack-worker
 RESULTS := build/results
 
 help: ## list the targets
@@ -20,6 +23,7 @@ deps: node_modules/.stamp ## install the npm packages
 build: deps ## compile; leaves bin/gantryd and bin/gantry
 	@scripts/generate-api.sh
 	@$(TSC) -p .
+	@$(BUNDLE) $(UNPACK_WORKER).js --outfile=$(UNPACK_WORKER).bundle.js
 	@mkdir -p bin
 	@install -m 755 scripts/launcher.sh bin/gantryd
 	@install -m 755 scripts/launcher.sh bin/gantry

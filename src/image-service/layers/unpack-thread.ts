@@ -18,7 +18,8 @@ const END_MS = 5_000;
 
 /** The main thread's end of an unpacking thread. After an error it is dead: end it. */
 export class UnpackThread {
-  readonly #worker = new Worker(new URL('./unpack-worker.js', import.meta.url));
+  /** Made of unpack-worker.ts, in one file with all that it needs of ours. */
+  readonly #worker = new Worker(new URL('./unpack-worker.bundle.js', import.meta.url));
   /** Buffers are handed over, not copied, and come back to be filled again: a fast download leaves no garbage. */
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #filling: Uint8Array<ArrayBuffer> | undefined;
