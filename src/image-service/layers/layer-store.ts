@@ -3,17 +3,17 @@ import { join } from 'node:path';
 
 import { throwIfAborted } from '../../base/abort.js';
 import { describeError, errnoOf, internal, wrapError } from '../../base/errors.js';
-import { ensureDirectory, syncDirectory } from '../../base/files.js';
+import { ensureDirectory } from '../../base/files.js';
 import { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
 import { Semaphore } from '../../base/semaphore.js';
 import { settleAll } from '../../base/settle-all.js';
-import { syncFileSystem } from '../../base/sys/sys.js';
 import { Flights } from '../flights.js';
 import { RecordFiles } from '../records.js';
 import type { LayerRecord } from '../types.js';
 import { checkLayers, type DamagedLayer } from './check-layers.js';
 import { parseLayerRecord } from './layer-record.js';
+import { LayerSync } from './layer-sync.js';
 import type { UnpackLimits } from './tar-reader.js';
 import type { ExpectedLayer } from './unpack-job.js';
 import type { UnpackPool } from './unpack-pool.js';
@@ -77,6 +77,7 @@ export class LayerStore {
   readonly #users = new Map<string, ReadonlySet<string>>();
   readonly #background = new Set<Promise<void>>();
   readonly #commits = new KeyedLock();
+  readonly #sync: LayerSync;
   #next = 1;
 
   private constructor(options: LayerStoreOptions) {
@@ -85,6 +86,7 @@ export class LayerStore {
     this.#files = new RecordFiles({ ...options, directory, parse: parseLayerRecord });
     this.#unsynced = new UnsyncedLayers(join(options.directory, 'unsynced-layers'));
     this.#slots = new Semaphore(options.maxParallel);
+    this.#sync = new LayerSync(this.#path('layers'));
   }
 
   static async open(options: LayerStoreOptions): Promise<LayerStore> {
@@ -206,6 +208,7 @@ export class LayerStore {
   /** Waits for what goes on in the background. */
   async settle(): Promise<void> {
     await Promise.all(this.#background);
+    await this.#sync.settle();
   }
 
   #inBackground(work: Promise<void>, failure: string, path?: string): void {
@@ -218,8 +221,7 @@ export class LayerStore {
 
   async #record(chainIds: readonly string[]): Promise<void> {
     if (chainIds.length === 0) return;
-    await syncDirectory(this.#path('layers'));
-    await syncFileSystem(this.#path('layers'));
+    await this.#sync.sync();
     // Side by side: each waits for the disk by itself, and an image may have a hundred.
     await settleAll(chainIds.map((chainId) => this.#recordOne(chainId)));
   }
@@ -264,6 +266,7 @@ export class LayerStore {
       this.#options.logger.warn({ layer: expected.digest, error: describeError(error) }, message);
     });
     this.#fresh.set(chainId, record);
+    this.#sync.finished(use.size);
     // Nobody waits for it any more, so the pull that failed has not left it.
     if (signal.aborted) this.leave([chainId]);
     return record;
