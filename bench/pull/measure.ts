@@ -40,7 +40,7 @@ export async function measurePull(name: EngineName, shape: Shape, bench: Bench):
     const [idle, cpu] = [memoryOf(engine.pid), cpuSecondsOf(engine.pid)];
     if (name === 'gantry') process.kill(engine.pid, 'SIGUSR2');
     const started = performance.now();
-    const peak = await peakMemory(engine.pid, pull(engine, shape));
+    const peak = await peakMemory(engine.pid, () => pull(engine, shape));
     const seconds = (performance.now() - started) / 1000;
     const cpuSeconds = cpuSecondsOf(engine.pid) - cpu;
     return { seconds, cpuSeconds, memory: peak - idle, loopDelay: await loopDelayOf(engine) };

@@ -1,24 +1,24 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const INTERVAL_MS = 100;
+import { internal } from '../../src/base/errors.js';
+
 /** USER_HZ, which Linux never changes. */
 const TICKS_A_SECOND = 100;
 
-/** The memory of a process and of all that it started, each page counted once among those who share it (PSS), in bytes. */
+/** Resident memory of a process, in bytes. */
 export function memoryOf(pid: number): number {
-  return [pid, ...childrenOf(pid)].reduce((sum, each) => sum + pssOf(each), 0);
+  return statusOf(pid, 'VmRSS');
 }
 
-/** Notes the most that a process and its children take while something runs. */
-export async function peakMemory(pid: number, work: Promise<unknown>): Promise<number> {
-  let peak = memoryOf(pid);
-  const timer = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), INTERVAL_MS);
-  try {
-    await work;
-  } finally {
-    clearInterval(timer);
-  }
-  return peak;
+/**
+ * The most that a process takes while something runs. The kernel notes it (proc(5), VmHWM): to add up a process's pages again and
+ * again holds it up, the more the bigger it is.
+ */
+export async function peakMemory(pid: number, work: () => Promise<unknown>): Promise<number> {
+  // Begins VmHWM anew.
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  await work();
+  return statusOf(pid, 'VmHWM');
 }
 
 /** Processor time that a process has taken, with its children that ended and those that run, in seconds. */
@@ -33,8 +33,10 @@ function ticksOf(pid: number): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
 }
 
-function pssOf(pid: number): number {
-  return Number(/^Pss:\s*(\d+) kB/m.exec(readOr(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1024;
+function statusOf(pid: number, name: string): number {
+  const kilobytes = new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw internal(`no ${name} of process ${pid}`);
+  return Number(kilobytes) * 1024;
 }
 
 function childrenOf(pid: number): number[] {
