@@ -104,7 +104,8 @@ export class Scratch {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cleanup of this.#cleanups.reverse()) await cleanup();
-    await rm(this.root, { recursive: true });
+    // A plugin that was asked for its STATUS in the background may note that here still.
+    await rm(this.root, { recursive: true, maxRetries: 20, retryDelay: 20 });
   }
 }
 
