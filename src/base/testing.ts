@@ -65,7 +65,8 @@ export class Scratch {
         .catch((error: unknown) => errors.push(error));
     };
     for (let cleanup = this.#cleanups.pop(); cleanup !== undefined; cleanup = this.#cleanups.pop()) await step(cleanup);
-    await step(() => rm(this.#root, { recursive: true, force: true }));
+    // A process that ends may write here still.
+    await step(() => rm(this.#root, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 }));
     expect(errors).toEqual([]);
   }
 }
