@@ -228,11 +228,10 @@ export class LayerStore {
 
   async #recordOne(chainId: string): Promise<void> {
     const record = this.#fresh.get(chainId);
-    const isThere = (): boolean => record !== undefined && this.#fresh.get(chainId)?.dir === record.dir;
     // Collected meanwhile, if nobody keeps it; so it may be while its record is written.
     if (record === undefined) return;
     await this.#files.write(record.dir, record);
-    if (!isThere()) return this.#files.remove(record.dir);
+    if (this.#fresh.get(chainId)?.dir !== record.dir) return this.#files.remove(record.dir);
     this.#committed.set(chainId, record);
     this.#fresh.delete(chainId);
     await this.#unsynced.forget(record);
