@@ -96,6 +96,35 @@ describe('HttpPool', () => {
     await expect(textOf(answer)).rejects.toThrow('the connection broke while reading body');
   });
 
+  it('has the server wait for a slow reader, and gives it all', async () => {
+    const total = 64 << 20;
+    let sent = false;
+    const url = await serve((_, response) => response.end(Buffer.alloc(total, 'x'), () => (sent = true)));
+    const { body } = await poolWith({}).send(ENDPOINT, { url });
+    let length = 0;
+    for await (const chunk of body) {
+      if (length === 0) await new Promise((resolve) => setTimeout(resolve, 200));
+      if (length === 0) expect(sent).toBe(false);
+      length += chunk.byteLength;
+    }
+    expect(length).toBe(total);
+  });
+
+  it('closes the connection of a body whose reader leaves', async () => {
+    let closed: (() => void) | undefined;
+    const ended = new Promise<void>((resolve) => (closed = resolve));
+    const url = await serve((request, response) => {
+      request.socket.once('close', () => closed?.());
+      response.writeHead(200).write('x');
+    });
+    const { body } = await poolWith({}).send(ENDPOINT, { url });
+    for await (const chunk of body) {
+      expect(chunk.byteLength).toBe(1);
+      break;
+    }
+    await ended;
+  });
+
   it('ends a body for the reason of its signal', async () => {
     const url = await serve((_, response) => response.writeHead(200).write('x'));
     const controller = new AbortController();

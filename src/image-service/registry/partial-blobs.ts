@@ -14,7 +14,7 @@ export interface PartialBlobsOptions {
   /** Blobs below this size are not worth a file. */
   readonly minSize?: number;
   /** What would be fetched again within that time is not written twice. */
-  readonly worthMs?: number;
+  readonly worthMs?: number | undefined;
   readonly logger: Logger;
 }
 

@@ -120,7 +120,8 @@ export class RegistrySession {
       answer.body.destroy();
       throw dataLoss(`${what} ${wrong ?? `${says ?? ''}, where the manifest says ${size - start}`}`);
     }
-    return skip(named(answer.body, what), offset - start);
+    const body = named(answer.body, what);
+    return start === offset ? body : skip(body, offset - start);
   }
 
   async #get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
