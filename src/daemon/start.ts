@@ -73,6 +73,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   images.checkAfterCrash();
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
   void startThreads().catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no system call threads'));
+  void images.warmUp().catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no unpacking thread'));
   return {
     async stop() {
       await Promise.all([server.drain(DRAIN_MS), streaming.stop()]);

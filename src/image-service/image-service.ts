@@ -109,7 +109,7 @@ export class ImageService implements ImageRootfs {
 
   /** Opens the store and removes what an earlier run left half done. */
   static async open(options: ImageServiceOptions): Promise<ImageService> {
-    const { root, logger, stallTimeoutMs } = options;
+    const { root, logger, stallTimeoutMs, resumeWorthMs: worthMs } = options;
     const directory = join(root, 'images');
     const quarantine = join(root, 'quarantine');
     await ensureDirectory(root);
@@ -122,8 +122,7 @@ export class ImageService implements ImageRootfs {
     }
     const pool = new UnpackPool();
     const { maxParallelLayers: maxParallel, limits } = options;
-    const limited = limits === undefined ? {} : { limits };
-    const layers = await LayerStore.open({ directory, quarantine, maxParallel, pool, logger, ...limited });
+    const layers = await LayerStore.open({ directory, quarantine, maxParallel, pool, logger, limits });
     layers.retain(EARLIER_OWNERS, layers.all());
     const isWhole = ({ chain }: ImageRecord): boolean => chain.every((chainId) => layers.has(chainId));
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
@@ -138,8 +137,7 @@ export class ImageService implements ImageRootfs {
     const registries = new Registries(options);
     await registries.refresh();
     const patience = { retry: options.retry ?? DEFAULT_RETRY, breaker: new Breaker({ logger }) };
-    const worth = options.resumeWorthMs === undefined ? {} : { worthMs: options.resumeWorthMs };
-    const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger, ...worth });
+    const partials = new PartialBlobs({ directory: join(directory, 'partial'), logger, worthMs });
     partials.start();
     const content = { images, layers, pool, partials, trust, progress: new Progress(), tokens: new TokenCache() };
     const { observe } = options;
@@ -381,6 +379,11 @@ export class ImageService implements ImageRootfs {
   async capacity(): Promise<ImageFsCapacity> {
     const { bsize, blocks, bavail } = await statfs(this.#parts.directory);
     return { capacityBytes: bsize * blocks, availableBytes: bsize * bavail };
+  }
+
+  /** Makes ready what the first pull would wait for. */
+  warmUp(): Promise<void> {
+    return this.#parts.context.pool.keepOne();
   }
 
   /** Ends connections and threads; pulls under way fail. */

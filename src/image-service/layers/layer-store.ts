@@ -28,7 +28,7 @@ export interface LayerStoreOptions {
   /** How long layers of a pull that failed wait for another one. */
   readonly unclaimedMs?: number;
   readonly pool: UnpackPool;
-  readonly limits?: UnpackLimits;
+  readonly limits?: UnpackLimits | undefined;
   readonly logger: Logger;
 }
 
@@ -283,12 +283,7 @@ export class LayerStore {
     try {
       const { expected, verifiedBefore, ...rest } = options;
       const checks = verifiedBefore ? {} : { expected };
-      const use = await pool.unpack({
-        ...rest,
-        ...checks,
-        directory: path,
-        ...(limits === undefined ? {} : { limits }),
-      });
+      const use = await pool.unpack({ ...rest, ...checks, directory: path, limits });
       return { name, use };
     } catch (error) {
       this.discard(path);

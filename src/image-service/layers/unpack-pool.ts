@@ -17,7 +17,7 @@ export interface UnpackOptions {
   readonly expected?: ExpectedLayer;
   /** Gives the directories of the layers below, top first, when they are there; asked when all else is done. */
   readonly lowers: () => Promise<readonly string[]>;
-  readonly limits?: UnpackLimits;
+  readonly limits?: UnpackLimits | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,11 +31,26 @@ interface Idle {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Unpacking threads: as many as there are layers at once, which the caller bounds. */
+/**
+ * Unpacking threads: as many as there are layers at once, which the caller bounds. With {@link keepOne} the last one that is idle
+ * stays, so that a pull of a small image is not mostly the start of a thread.
+ */
 export class UnpackPool {
   readonly #idle: Idle[] = [];
+  readonly #idleMs: number;
+  #keepsOne = false;
   #closed = false;
   #starting: Promise<unknown> = Promise.resolve();
+
+  constructor({ idleMs = IDLE_MS }: { readonly idleMs?: number } = {}) {
+    this.#idleMs = idleMs;
+  }
+
+  /** Has a thread ready from now on. */
+  async keepOne(): Promise<void> {
+    this.#keepsOne = true;
+    if (this.#idle.length === 0 && !this.#closed) await this.#give(await this.#startThread());
+  }
 
   /** Unpacks and verifies one layer while its bytes arrive. On failure the directory is left to the caller. */
   async unpack(options: UnpackOptions): Promise<DiskUse> {
@@ -73,6 +88,8 @@ export class UnpackPool {
       return result;
     } catch (error) {
       await thread.end();
+      // Where there is none to be had, who needs one will say so.
+      if (this.#keepsOne) void this.keepOne().catch(() => undefined);
       throw error;
     }
   }
@@ -100,9 +117,10 @@ export class UnpackPool {
     if (this.#closed) return thread.end();
     thread.idle();
     const timer = setTimeout(() => {
+      if (this.#keepsOne && this.#idle.length === 1) return;
       this.#idle.splice(this.#idle.indexOf(idle), 1);
       void thread.end();
-    }, IDLE_MS).unref();
+    }, this.#idleMs).unref();
     const idle: Idle = { thread, timer };
     this.#idle.push(idle);
     return undefined;
