@@ -66,7 +66,12 @@ async function loopDelayOf({ daemon }: Engine): Promise<LoopDelay | undefined> {
 }
 
 /** How long ExecSync takes while nothing else happens, and while an image is pulled: medians in milliseconds. */
-export async function measureExec(shape: Shape, bench: Bench): Promise<{ idleMs: number; pullMs: number }> {
+export interface ExecSample {
+  readonly idleMs: number;
+  readonly pullMs: number;
+}
+
+export async function measureExec(shape: Shape, bench: Bench): Promise<ExecSample> {
   const engine = await openEngine('gantry', bench);
   try {
     const house = houseOf(engine, bench.registry);

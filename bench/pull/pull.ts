@@ -6,7 +6,7 @@ import { makeScratch } from '../../e2e/harness/scratch.js';
 import { describeError } from '../../src/base/errors.js';
 import { openRegistry, type Bench, type EngineName } from './engine.js';
 import { SHAPES, type Shape } from './images.js';
-import { measureExec, measurePull, type Sample } from './measure.js';
+import { measureExec, measurePull, type ExecSample, type Sample } from './measure.js';
 import { reportText, type ShapeResult } from './report.js';
 
 /** Pulls the same images with Gantry and with containerd in turn, each time on fresh directories; prints medians and ratios. */
@@ -31,7 +31,9 @@ async function measureShape(shape: Shape, bench: Bench, runs: number): Promise<S
     const order: EngineName[] = run % 2 === 0 ? ['gantry', 'containerd'] : ['containerd', 'gantry'];
     for (const name of order) samples[name].push(await told(name, shape, bench));
   }
-  return { shape: shape.name, ...samples, exec: await measureExec(shape, bench) };
+  const execs: ExecSample[] = [];
+  for (let run = 0; run < runs; run++) execs.push(await measureExec(shape, bench));
+  return { shape: shape.name, ...samples, execs };
 }
 
 async function told(name: EngineName, shape: Shape, bench: Bench): Promise<Sample> {
