@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs the missing ones of a group's Debian packages: install-packages.sh run test
 #   run   what Gantry needs on a node: runtime, monitor, pause process, CNI plugins; busybox for the demo image
-#   test  what the end-to-end tests need on top
+#   test  what unit and end-to-end tests need on top
 #   vm    what the virtual machine with cgroup v2 needs on top of both
 set -eu
 
 run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd libisal2'
-test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl'
-vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs crun apparmor sudo secilc'
+test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl crun'
+vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs apparmor sudo secilc'
 
 wanted=
 for group; do
