@@ -6,8 +6,8 @@
 set -eu
 
 run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd libisal2'
-test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl crun'
-vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs apparmor sudo secilc'
+test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl crun apparmor'
+vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs sudo secilc'
 
 wanted=
 for group; do
