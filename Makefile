@@ -60,7 +60,7 @@ test-unit: build ## unit tests alone
 	@mkdir -p $(RESULTS)
 	@$(JEST) --json --outputFile=$(RESULTS)/unit.json
 
-test-e2e: build test-packages ## end-to-end tests alone: crictl, critest, crash, churn
+test-e2e: build test-vm-packages ## end-to-end tests alone: crictl, critest, crash, churn, the VM's own
 	@mkdir -p $(RESULTS)
 	@$(JEST) -c build/e2e/jest.config.js --json --outputFile=$(RESULTS)/e2e.json
 

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs the missing ones of a group's Debian packages: install-packages.sh run test
 #   run   what Gantry needs on a node: runtime, monitor, pause process, CNI plugins; busybox for the demo image
-#   test  what unit and end-to-end tests need on top
+#   test  what unit and end-to-end tests need on top: compilers, a registry, other tools to compare with
 #   vm    what the virtual machine with cgroup v2 needs on top of both
 set -eu
 
 run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd libisal2'
-test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl crun apparmor'
+test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl umoci buildah crun apparmor'
 vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs sudo secilc'
 
 wanted=
