@@ -11,7 +11,7 @@ import { waitFor } from '../harness/wait.js';
 
 const DIR = join(PROJECT_ROOT, 'e2e', 'vm');
 
-/** It comes with the packages of `make test-vm-short`. */
+/** It comes with the packages of `make test-e2e`. */
 const withVm = existsSync('/usr/bin/linux.uml') ? describe : describe.skip;
 
 describe('the VM’s scripts', () => {

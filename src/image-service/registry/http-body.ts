@@ -56,8 +56,8 @@ export class HttpBody implements AsyncIterable<Uint8Array> {
 }
 
 /**
- * What came of a body and was not taken yet. It listens to `data`, since Node's own iterator stops and restarts the
- * connection for each chunk, which takes a reader that is quicker than the network a tenth of its time.
+ * What came of a body and was not taken yet. It listens to `data`: Node's own iterator stops and restarts the connection
+ * for each chunk, also for a reader that keeps up.
  */
 class Inbox {
   readonly #message: IncomingMessage;
