@@ -103,11 +103,11 @@ describe('gantry image', () => {
     dying.on('stream', () => sessions.forEach((session) => session.destroy()));
     const address = `${house.root}/dying.sock`;
     await once(dying.listen(address), 'listening');
-    for (const args of [['list'], ['pull', 'x']]) {
-      const { code, stderr } = await gantry(['--address', address, 'image', ...args]);
-      expect([code, stderr]).toEqual([1, `gantry: the daemon at ${address} ended before it answered\n`]);
-    }
+    const results: Result[] = [];
+    for (const args of [['list'], ['pull', 'x']]) results.push(await gantry(['--address', address, 'image', ...args]));
     dying.close();
+    const said = { code: 1, stdout: '', stderr: `gantry: the daemon at ${address} ended before it answered\n` };
+    expect(results).toEqual([said, said]);
   });
 
   it('inspects annotations, and configurations of megabytes', async () => {
