@@ -2,6 +2,7 @@
 export default {
   testEnvironment: 'node',
   transform: {},
+  globalTeardown: '<rootDir>/build/scripts/after-tests.js',
   roots: ['<rootDir>/build/src', '<rootDir>/build/scripts', '<rootDir>/build/bench'],
   testMatch: ['**/*.test.js'],
   testTimeout: 30_000,

@@ -10,6 +10,7 @@ export default {
   roots: ['<rootDir>/build/e2e'],
   testEnvironment: 'node',
   transform: {},
+  globalTeardown: '<rootDir>/build/scripts/after-tests.js',
   testMatch: ['**/*.test.js'],
   testTimeout: patience(120_000),
   maxWorkers: 1,
