@@ -7,8 +7,7 @@ const GRACE_MS = 20_000;
  */
 export default function afterTests(): void {
   setTimeout(() => {
-    const open = process.getActiveResourcesInfo().filter((name) => !/^(Timeout|TTYWrap)$/.test(name));
-    process.stderr.write(`the tests ran, but left open: ${open.join(', ')}\n`);
+    process.stderr.write(`the tests ran, but left open: ${process.getActiveResourcesInfo().join(', ')}\n`);
     process.exit(1);
   }, GRACE_MS).unref();
 }
