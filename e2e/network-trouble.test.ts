@@ -156,8 +156,8 @@ describe('the network’s configuration, and trouble with it', () => {
       await rename(file('new'), file('10-e2e.conflist'));
     }
 
-    /** Like the subnet, nobody else's here. */
-    const prefix6 = (): string => `fd00:${house.scratch.subnet.split('.').slice(1).join(':')}::`;
+    /** Like the subnet, nobody else's here. No group may be zero: plugins would write it shorter (RFC 5952, 4.2). */
+    const prefix6 = (): string => `fd00:${house.scratch.subnet.split('.').slice(1).join(':1')}::`;
 
     async function addresses(id: string): Promise<string[]> {
       const { status } = (await house.crictl.json('inspectp', id)) as {
