@@ -1,4 +1,7 @@
-/** At most `limit` operations at a time; the others wait their turn, first come first served. */
+/**
+ * At most `limit` operations at a time; the others wait their turn, first come first served. Not for what waits on something that a
+ * tenant controls: who has all places then holds up the node, see {@link FairSlots} of fair-slots.ts.
+ */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

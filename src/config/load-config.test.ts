@@ -63,6 +63,7 @@ describe('loadConfig', () => {
       maxLayerSize: 262_144,
       maxLayerEntries: 4_000_000,
       stallTimeout: 60,
+      minRate: 1_024,
     });
     expect(config.runtime.maxParallelCreates).toBeGreaterThanOrEqual(2);
     expect(config.runtime.handlers.get('runc')).toEqual({

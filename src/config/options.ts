@@ -111,7 +111,8 @@ export const OPTIONS = [
     defaultText: 'twice the number of cores',
     min: 1,
     max: 1_024,
-    description: 'Sandboxes and containers of one handler that are created at the same time; more wait for their turn.',
+    description:
+      'Sandboxes and containers of one handler that are created at the same time; more wait for their turn, pod by pod. What takes longer than ten seconds waits for something itself and does not count.',
   },
   {
     key: 'network.conf_dir',
@@ -207,7 +208,8 @@ export const OPTIONS = [
     defaultText: '3, or 2 where there are fewer cores',
     min: 1,
     max: 64,
-    description: 'Layers that are downloaded and unpacked at the same time, each by a thread.',
+    description:
+      'Layers of one image that are downloaded and unpacked at the same time, each by a thread. Of all images together it is one more, and a few more while registries are slow, so that no image waits for another one.',
   },
   {
     key: 'image.max_layer_size',
@@ -233,6 +235,15 @@ export const OPTIONS = [
     min: 1,
     max: 86_400,
     description: 'Seconds without a byte from the registry after which a pull is given up.',
+  },
+  {
+    key: 'image.min_rate',
+    type: 'integer',
+    default: 1_024,
+    min: 0,
+    max: 1_073_741_824,
+    description:
+      'Bytes a second that a registry must send, over image.stall_timeout; a pull that gets fewer is given up, and goes on where it stopped when it is tried again. 0: any.',
   },
   {
     key: 'streaming.address',

@@ -1,7 +1,6 @@
 import type { Logger } from '../base/log.js';
 import { KeyedLock } from '../base/keyed-lock.js';
 import { JoinableOperations, NameRegistry } from '../base/names.js';
-import { Semaphore } from '../base/semaphore.js';
 import { UndoRetries } from '../base/undo.js';
 import type { CniManager } from '../cni/manager.js';
 import type { Config } from '../config/config.js';
@@ -9,6 +8,7 @@ import { detectCgroupDriver } from '../config/detect-cgroup-driver.js';
 import type { ImageService } from '../image-service/image-service.js';
 import { AppArmor } from '../oci/apparmor.js';
 import { OwnCgroup } from '../oci/cgroup.js';
+import { createSlots } from '../oci/create-slots.js';
 import { HostFeatures } from '../oci/host-features.js';
 import { Monitor, type ProcessPlace } from '../oci/monitor.js';
 import { OwnScope } from '../oci/own-scope.js';
@@ -79,7 +79,7 @@ function makeRuntimes({ root, runtime, cgroupDriver }: Config): Runtimes {
   const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000 };
   const byName = [...runtime.handlers].map(([handler, { path, root, podAnnotations, containerAnnotations }]) => {
     // Each its own, so that a handler that hangs does not hold up the others.
-    const creates = new Semaphore(runtime.maxParallelCreates);
+    const creates = createSlots(runtime.maxParallelCreates);
     const annotations = { pod: podAnnotations, container: containerAnnotations };
     return [handler, new OciRuntime({ ...common, creates, annotations, handler, path, root })] as const;
   });

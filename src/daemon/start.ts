@@ -106,6 +106,7 @@ function openImages({ root, image }: Config, logger: Logger, observe?: MetricsEn
     namespacedAuthDir: image.namespacedAuthDir,
     maxParallelLayers: image.maxParallelLayers,
     stallTimeoutMs: image.stallTimeout * 1000,
+    minRate: image.minRate,
     limits: { maxBytes: image.maxLayerSize * 2 ** 20, maxEntries: image.maxLayerEntries },
     pinned: [...image.pinned, ...(image.pauseImage === '' ? [] : [image.pauseImage])],
     logger,

@@ -58,6 +58,8 @@ export interface ImageServiceOptions {
   readonly maxParallelLayers: number;
   /** How long a registry may be silent. */
   readonly stallTimeoutMs: number;
+  /** Bytes a second that it must send at least, over that time. */
+  readonly minRate?: number;
   /** See {@link Pinned}. */
   readonly pinned: readonly string[];
   readonly limits?: UnpackLimits;
@@ -109,7 +111,7 @@ export class ImageService implements ImageRootfs {
 
   /** Opens the store and removes what an earlier run left half done. */
   static async open(options: ImageServiceOptions): Promise<ImageService> {
-    const { root, logger, stallTimeoutMs, resumeWorthMs: worthMs } = options;
+    const { root, logger, stallTimeoutMs, minRate = 0, resumeWorthMs: worthMs } = options;
     const directory = join(root, 'images');
     const quarantine = join(root, 'quarantine');
     await ensureDirectory(root);
@@ -128,7 +130,7 @@ export class ImageService implements ImageRootfs {
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
     const uses = new ImageUses(layers);
     uses.add(EARLIER_OWNERS, ...images.all());
-    const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs };
+    const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs, minRate };
     const http = new HttpPool(times, new Proxies(options.environment ?? process.env));
     const flights = new Flights<ImageContent>();
     const trust = new SignaturePolicy(options.signaturePolicy);

@@ -79,13 +79,14 @@ export function leavesLayers(error: unknown): boolean {
 
 /** All layers side by side, as far as there are slots; the first failure stops the others, which are waited for. */
 async function unpackAll(options: InstallOptions, ids: Ids): Promise<void> {
-  const { layers, manifest, fetchLayer, progress } = options;
+  const { layers, manifest, fetchLayer, progress, owner } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   // As many layers listen as there are; that is no leak.
   setMaxListeners(0, signal);
   const all = manifest.layers.map((layer, index) =>
     layers.ensure({
+      owner,
       chain: ids.chain.slice(0, index + 1),
       expected: { digest: layer.digest, size: layer.size, diffId: ids.diffIds[index] ?? '' },
       verifiedBefore: ids.verifiedBefore ?? false,

@@ -32,7 +32,14 @@ async function prepare({ args, runtime: options = {}, container: more = {}, conm
   await mkdir(scratch.path('persist'));
   const cgroup = await OwnCgroup.make(`${parent}/monitors`);
   const container: MonitoredContainer = {
-    ...{ id: 'one', name: 'n', bundle, persistDir: scratch.path('persist'), logPath: scratch.path('log') },
+    ...{
+      id: 'one',
+      sandboxId: 'pod',
+      name: 'n',
+      bundle,
+      persistDir: scratch.path('persist'),
+      logPath: scratch.path('log'),
+    },
     ...{ terminal, stdin: false, leaveStdinOpen: false },
     ...more,
   };

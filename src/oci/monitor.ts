@@ -27,6 +27,7 @@ export interface MonitorOptions {
 
 export interface MonitoredContainer {
   readonly id: string;
+  readonly sandboxId: string;
   readonly name: string;
   /** The OCI bundle; also conmon's working directory, where it writes `oom` and `exit`. */
   readonly bundle: string;
@@ -58,7 +59,7 @@ export class Monitor {
    * @throws internal with the runtime's message if it refuses; deadline-exceeded; unavailable without a conmon.
    */
   create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
-    return runtime.options.creates.run(() => this.#create(container, runtime));
+    return runtime.options.creates.run(container.sandboxId, () => this.#create(container, runtime));
   }
 
   async #create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {

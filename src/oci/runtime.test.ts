@@ -3,10 +3,10 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { Semaphore } from '../base/semaphore.js';
 import { identify } from '../base/sys/process.js';
 import { identityOf, rejection, until, useScratch } from '../base/testing.js';
 import { cgroupDirsOf } from './cgroup.js';
+import { createSlots } from './create-slots.js';
 import { lastLogMessage } from './runtime.js';
 import { makeBundle, makeRootfs, minimalSpec, ownCgroupParent, ownRuntime } from './testing.js';
 
@@ -145,7 +145,7 @@ describe('a runtime', () => {
     const { bundle } = await prepare('one');
     const body = `n=$(ls ${scratch.root} | grep -c inside); echo $n >> ${scratch.path('seen')}
       touch ${scratch.path('inside-$$')}; sleep 0.1; rm ${scratch.path('inside-$$')}`;
-    const runtime = ownRuntime(scratch, { path: await scratch.script('count', body), creates: new Semaphore(2) });
+    const runtime = ownRuntime(scratch, { path: await scratch.script('count', body), creates: createSlots(2) });
     await Promise.all(['a', 'b', 'c', 'd', 'e'].map((id) => runtime.create(id, bundle)));
     const seen = (await readFile(scratch.path('seen'), 'utf8')).trim().split('\n').map(Number);
     expect(seen).toHaveLength(5);

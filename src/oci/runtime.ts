@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { deadlineExceeded, GantryError, type ErrorCode } from '../base/errors.js';
+import type { FairSlots } from '../base/fair-slots.js';
 import { readIfExists, removeTree } from '../base/files.js';
 import { bounded, endOf, run, start, tail, type RunResult } from '../base/spawn.js';
-import type { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
 import { FeatureReader, type RuntimeFeatures } from './features.js';
 import type { AnnotationRules } from './spec/annotations.js';
@@ -19,8 +19,8 @@ export interface RuntimeOptions {
   readonly cgroupDriver: CgroupDriver;
   /** Milliseconds for any one call. */
   readonly timeoutMs: number;
-  /** Bounds the creates that run side by side: each costs the node a burst of work. */
-  readonly creates: Semaphore;
+  /** Bounds the creates that run side by side; their owners are pods. */
+  readonly creates: FairSlots;
   /** The annotations that the runtime gets; none where absent. */
   readonly annotations?: AnnotationRules;
 }
@@ -47,11 +47,11 @@ export class OciRuntime {
   }
 
   /**
-   * Creates a container whose process has /dev/null for stdio: it would keep pipes of ours open. `bundle` gets the
+   * Creates a pod's own container, whose process has /dev/null for stdio: it would keep pipes of ours open. `bundle` gets the
    * runtime's log, where the reason of a failure stands.
    */
   create(id: string, bundle: string): Promise<void> {
-    return this.options.creates.run(() => this.#create(id, bundle));
+    return this.options.creates.run(id, () => this.#create(id, bundle));
   }
 
   async #create(id: string, bundle: string): Promise<void> {

@@ -2,9 +2,9 @@ import { copyFile, mkdir, readdir, rmdir, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 
 import { newId } from '../base/ids.js';
-import { Semaphore } from '../base/semaphore.js';
 import { runOk } from '../base/spawn.js';
 import { until, type Scratch } from '../base/testing.js';
+import { createSlots } from './create-slots.js';
 import { OciRuntime, type RuntimeOptions } from './runtime.js';
 import type { OciSpec } from './spec/types.js';
 
@@ -66,7 +66,7 @@ export function ownRuntime(scratch: Scratch, options: Partial<RuntimeOptions> = 
       await runOk(RUNC, [`--root=${root}`, 'delete', '--force', id], { timeoutMs: 20_000 });
   });
   const usual = { handler: 'test', path: RUNC, root, cgroupDriver: 'cgroupfs', timeoutMs: 20_000 } as const;
-  return new OciRuntime({ ...usual, creates: new Semaphore(4), ...options });
+  return new OciRuntime({ ...usual, creates: createSlots(4), ...options });
 }
 
 /** An OCI configuration that a shell can run in; `process` and `linux` are laid over it. */

@@ -5,14 +5,15 @@ import { throwIfAborted } from '../../base/abort.js';
 import { describeError, errnoOf, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
 import { KeyedLock } from '../../base/keyed-lock.js';
+import type { FairSlots, Slot } from '../../base/fair-slots.js';
 import type { Logger } from '../../base/log.js';
-import { Semaphore } from '../../base/semaphore.js';
 import { settleAll } from '../../base/settle-all.js';
 import { Flights } from '../flights.js';
 import { RecordFiles } from '../records.js';
 import type { LayerRecord } from '../types.js';
 import { checkLayers, type DamagedLayer } from './check-layers.js';
 import { parseLayerRecord } from './layer-record.js';
+import { layerSlots, workMeter } from './layer-slots.js';
 import { LayerSync } from './layer-sync.js';
 import type { UnpackLimits } from './tar-reader.js';
 import type { ExpectedLayer } from './unpack-job.js';
@@ -24,6 +25,7 @@ export interface LayerStoreOptions {
   /** `<root>/images` */
   readonly directory: string;
   readonly quarantine: string;
+  /** Of one owner's layers. */
   readonly maxParallel: number;
   /** How long layers of a pull that failed wait for another one. */
   readonly unclaimedMs?: number;
@@ -33,6 +35,8 @@ export interface LayerStoreOptions {
 }
 
 export interface LayerRequest {
+  /** The pull that it is for. */
+  readonly owner: string;
   /** Chain ids up to and with the layer, base first. */
   readonly chain: readonly string[];
   readonly expected: ExpectedLayer;
@@ -68,7 +72,7 @@ export class LayerStore {
   readonly #options: LayerStoreOptions;
   readonly #files: RecordFiles<LayerRecord>;
   readonly #unsynced: UnsyncedLayers;
-  readonly #slots: Semaphore;
+  readonly #slots: FairSlots;
   readonly #flights = new Flights<LayerRecord>();
   /** Recorded on disk, by chain id. */
   readonly #committed = new Map<string, LayerRecord>();
@@ -85,7 +89,7 @@ export class LayerStore {
     const directory = join(options.directory, 'layer-records');
     this.#files = new RecordFiles({ ...options, directory, parse: parseLayerRecord });
     this.#unsynced = new UnsyncedLayers(join(options.directory, 'unsynced-layers'));
-    this.#slots = new Semaphore(options.maxParallel);
+    this.#slots = layerSlots(options.maxParallel);
     this.#sync = new LayerSync(this.#path('layers'));
   }
 
@@ -117,13 +121,24 @@ export class LayerStore {
     return { size: sum(({ size }) => size), inodes: sum(({ inodes }) => inodes) };
   }
 
-  /** Sees to it that a layer is unpacked; whoever else wants it meanwhile waits for the same. Ask base first. */
+  /**
+   * Sees to it that a layer is unpacked; whoever else wants it meanwhile waits for the same. Ask base first: a layer holds its slot while it waits for
+   * those below, so these must have theirs before.
+   */
   async ensure(request: LayerRequest): Promise<void> {
-    const chainId = request.chain.at(-1);
-    if (chainId === undefined || this.has(chainId)) return;
-    const start = (signal: AbortSignal): Promise<LayerRecord> =>
-      this.#slots.run(() => this.#make(chainId, request, signal));
-    await this.#flights.join(chainId, start, request.signal);
+    const { owner, signal } = request;
+    const work = request.chain.at(-1);
+    if (work === undefined || this.has(work)) return;
+    const isUnderWay = this.#flights.peek(work) !== undefined;
+    const slot = isUnderWay ? undefined : await this.#slots.take(owner, { work, signal });
+    // Another owner that began the same may be done; one that left at once leaves the layer to us, in no slot: those above may have them all.
+    if (this.has(work)) {
+      slot?.release();
+      return;
+    }
+    const start = (flight: AbortSignal): Promise<LayerRecord> =>
+      this.#make(work, { ...request, slot }, flight).finally(() => slot?.release());
+    await this.#flights.join(work, start, signal);
   }
 
   /** Makes an image's layers last: first their files, then the records that speak of them. */
@@ -250,13 +265,14 @@ export class LayerStore {
 
   async #make(
     chainId: string,
-    { chain, expected, verifiedBefore = false, fetch }: LayerRequest,
+    { chain, expected, verifiedBefore = false, fetch, slot }: LayerRequest & { readonly slot: Slot | undefined },
     signal: AbortSignal,
   ): Promise<LayerRecord> {
     throwIfAborted(signal);
     const lowers = (): Promise<string[]> => this.#below(chain);
+    const onBytes = workMeter(slot);
     const unpack = (source: AsyncIterable<Uint8Array>): Promise<Unpacked> =>
-      this.#unpack({ source, expected, verifiedBefore, lowers, signal });
+      this.#unpack({ source, expected, verifiedBefore, lowers, onBytes, signal });
     const { name, use } = await fetch(unpack, signal);
     await rename(this.#path('ingest', name), this.#path('layers', name));
     const record: LayerRecord = { chainId, diffId: expected.diffId, dir: name, ...use };
@@ -276,6 +292,7 @@ export class LayerStore {
     expected: ExpectedLayer;
     verifiedBefore: boolean;
     lowers: () => Promise<string[]>;
+    onBytes: (count: number) => void;
     signal: AbortSignal;
   }): Promise<Unpacked> {
     const { pool, limits } = this.#options;

@@ -18,6 +18,8 @@ export interface UnpackOptions {
   /** Gives the directories of the layers below, top first, when they are there; asked when all else is done. */
   readonly lowers: () => Promise<readonly string[]>;
   readonly limits?: UnpackLimits | undefined;
+  /** Told of the bytes that came. */
+  readonly onBytes?: ((count: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -128,7 +130,8 @@ export class UnpackPool {
 }
 
 async function feed(thread: UnpackThread, options: UnpackOptions): Promise<DiskUse> {
-  const { directory, expected, limits = DEFAULT_LIMITS } = options;
+  const { directory, expected, limits = DEFAULT_LIMITS, onBytes } = options;
+  thread.onBytes = onBytes;
   thread.post({ type: 'start', request: { directory, limits, ...(expected === undefined ? {} : { expected }) } });
   const { source } = options;
   if (source instanceof Download && source.blob.size >= OWN_DOWNLOAD) await thread.download(source);

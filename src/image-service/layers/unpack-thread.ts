@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { settlesWithin } from '../../base/abort.js';
 import { internal, type GantryError } from '../../base/errors.js';
 import type { Refused } from '../registry/authorizer.js';
-import type { Download } from '../registry/download.js';
+import type { Download, Received } from '../registry/download.js';
 import { fromMessage, toMessage } from './error-message.js';
 import type { FromWorker, ToWorker } from './unpack-worker.js';
 
@@ -30,6 +30,8 @@ export class UnpackThread {
   #wake: (() => void) | undefined;
   #answer: FromWorker | undefined;
   #download: Download | undefined;
+  /** Told of the bytes of an archive that came. */
+  onBytes: ((count: number) => void) | undefined;
 
   constructor() {
     this.#worker.on('message', (message: FromWorker) => this.#onMessage(message));
@@ -109,14 +111,20 @@ export class UnpackThread {
   #onMessage(message: FromWorker): void {
     if (message.type === 'failed') this.#fail(fromMessage(message.error));
     else if (message.type === 'taken') this.#onTaken(message.buffer);
-    else if (message.type === 'received') this.#download?.noteReceived(message.received);
+    else if (message.type === 'received') this.#onReceived(message.received);
     else if (message.type === 'trouble') this.#download?.noteTrouble(fromMessage(message.error));
     else if (message.type === 'refused') void this.#authorize(message.refused);
     else this.#answer = message;
     this.#wake?.();
   }
 
+  #onReceived(received: Received): void {
+    this.onBytes?.(received.bytes - (this.#download?.received.bytes ?? 0));
+    this.#download?.noteReceived(received);
+  }
+
   #onTaken(buffer: Uint8Array<ArrayBuffer>): void {
+    this.onBytes?.(buffer.byteLength);
     this.#inFlight--;
     this.#free.push(buffer);
   }

@@ -19,6 +19,8 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** Silence in the middle of a body; time that we take ourselves does not count. */
   readonly stallMs: number;
+  /** Bytes a second that a body must have over `stallMs`, while somebody waits for it; 0: any. */
+  readonly minRate: number;
 }
 
 export interface ExchangeOptions {
@@ -38,13 +40,14 @@ export interface ExchangeOptions {
  */
 export function exchange(url: URL, options: ExchangeOptions): Promise<HttpAnswer> {
   const { timeouts, signal, body, tls, ...rest } = options;
+  const bodyOptions = { stallMs: timeouts.stallMs, minRate: timeouts.minRate };
   const send = url.protocol === 'https:' ? requestSecure : requestPlain;
   return new Promise((resolve, reject) => {
     // The user and password of an address are nobody's credentials here.
     const request = send({ ...urlToHttpOptions(url), auth: undefined, ...rest, ...tls });
     request.on('error', reject);
     request.once('response', (message) => {
-      const answered = new HttpBody(message, { stallMs: timeouts.stallMs, signal });
+      const answered = new HttpBody(message, { ...bodyOptions, origin: url.origin, signal });
       resolve({ status: message.statusCode ?? 0, headers: message.headers, body: answered });
     });
     // A request that has no connection yet keeps its error to itself.

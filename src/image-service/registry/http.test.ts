@@ -11,8 +11,9 @@ import { upstreamOf, type Endpoint } from './endpoint.js';
 import type { HttpAnswer, HttpTimeouts } from './http-exchange.js';
 import { HttpPool } from './http.js';
 import { Proxies } from './proxies.js';
+import { retryAfterOf } from './transient.js';
 
-const TIMES: HttpTimeouts = { connectMs: 2000, headersMs: 2000, stallMs: 2000 };
+const TIMES: HttpTimeouts = { connectMs: 2000, headersMs: 2000, stallMs: 2000, minRate: 0 };
 const ENDPOINT: Endpoint = { ...upstreamOf('x'), headers: {} };
 
 const open: (Server | NetServer)[] = [];
@@ -86,6 +87,45 @@ describe('HttpPool', () => {
     const error = await rejection(reader.next());
     expect([codeOf(error), error.message]).toEqual(['unavailable', 'the connection broke while reading blob b']);
     expect(String(error.cause)).toContain('nothing came for 0.1 s');
+  });
+
+  /** Sends a byte every few milliseconds, `length` in all. */
+  async function dripping(length: number): Promise<string> {
+    return serve((_, response) => {
+      response.writeHead(200, { 'content-length': length });
+      let left = length;
+      const timer = setInterval(() => {
+        if (left-- > 0) response.write('x');
+        else response.end();
+      }, 5);
+      response.on('close', () => clearInterval(timer));
+    });
+  }
+
+  it('gives up on a server that sends too little, for good, and names it', async () => {
+    const url = await dripping(1_000_000);
+    const { body } = await poolWith({ stallMs: 100, minRate: 1_000_000 }).send(ENDPOINT, { url });
+    const error = await rejection(readLimited(body, 2_000_000, 'blob b'));
+    expect([codeOf(error), retryAfterOf(error)]).toEqual(['unavailable', undefined]);
+    expect(error.message).toMatch(
+      /^http:\/\/127\.0\.0\.1:\d+ sends too slowly: \d+ bytes in 0 s, less than 1000000 bytes/,
+    );
+  });
+
+  it('takes time with one that sends as much as it must', async () => {
+    const { body } = await poolWith({ stallMs: 100, minRate: 10 }).send(ENDPOINT, { url: await dripping(60) });
+    expect(await readLimited(body, 60, 'blob b')).toHaveLength(60);
+  });
+
+  it('does not count what its reader takes', async () => {
+    const url = await serve((_, response) => response.end(Buffer.alloc(1 << 20)));
+    const { body } = await poolWith({ stallMs: 2000, minRate: 1e9 }).send(ENDPOINT, { url });
+    let length = 0;
+    for await (const chunk of body) {
+      if (length === 0) await new Promise((resolve) => setTimeout(resolve, 2500));
+      length += chunk.byteLength;
+    }
+    expect(length).toBe(1 << 20);
   });
 
   it('tells of a body that is cut off', async () => {

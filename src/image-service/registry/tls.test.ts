@@ -20,7 +20,7 @@ let dir: string;
 let server: ReturnType<typeof createServer>;
 let ca: string;
 let key: string;
-const http = new HttpPool({ connectMs: 2000, headersMs: 2000, stallMs: 2000 });
+const http = new HttpPool({ connectMs: 2000, headersMs: 2000, stallMs: 2000, minRate: 0 });
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'gantry-tls-'));

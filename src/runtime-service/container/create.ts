@@ -156,14 +156,14 @@ async function createProcesses(
   { record, bundle }: { readonly record: ContainerRecord; readonly bundle: string },
   undo: UndoStack,
 ): Promise<ContainerProcesses> {
-  const { id, name, logPath } = record;
+  const { id, sandboxId, name, logPath } = record;
   const { stdin, stdinOnce, tty } = record.config;
   const runtime = context.runtimes.get(record.handler);
   undo.push('runtime', () => runtime.delete(id));
   // Nothing ends the input of a terminal (CRI stdin_once), as with the peers.
   const io = { logPath, terminal: tty, stdin, leaveStdinOpen: stdin && (tty || !stdinOnce) };
   const monitored = await context.monitor.create(
-    { id, name, bundle, persistDir: context.store.dirOf(id), ...io },
+    { id, sandboxId, name, bundle, persistDir: context.store.dirOf(id), ...io },
     runtime,
   );
   undo.push('processes', () => endProcesses(monitored));
