@@ -97,11 +97,42 @@ const ENTRIES: readonly (readonly [string, readonly FixtureEntry[], RegExp])[] =
   ['a NUL in a name', [{ name: 'n', pax: { path: 'a\0b' } }], /a name with a NUL/],
   ['a NUL in a link', [{ ...link('n', 'x'), pax: { linkpath: '/etc\0/x' } }], /a name with a NUL/],
   ['a component that is too long', [{ name: 'n', pax: { path: 'x'.repeat(300) } }], /entry "xxx.*ENAMETOOLONG/],
-  ['a path that is too long', [{ name: 'n', pax: { path: 'dir/'.repeat(2000) } }], /entry "dir\/dir.*ENAMETOOLONG/],
+  [
+    'a path that is too long',
+    [{ name: 'n', pax: { path: 'dir/'.repeat(2000) } }],
+    /entry "n": the name has 8000 bytes, more than 4095/,
+  ],
   [
     'a link target that is too long',
     [{ ...link('n', 'x'), pax: { linkpath: 'x'.repeat(5000) } }],
-    /entry "n": .*ENAMETOOLONG/,
+    /entry "n": the link target has 5000 bytes, more than 4095/,
+  ],
+  [
+    'directories that lie too deep in each other',
+    [{ name: 'n', flag: '5', pax: { path: 'd/'.repeat(300) } }],
+    /entry "d\/d\/.*: the name is 300 levels deep, more than 256/,
+  ],
+  [
+    'a link that leads too deep',
+    [hard('n', 'x'), { ...hard('n', 'x'), pax: { linkpath: 'd/'.repeat(300) } }].slice(1),
+    /the name is 300 levels deep/,
+  ],
+  [
+    'an attribute whose name is too long',
+    [{ name: 'n', pax: { [`SCHILY.xattr.user.${'x'.repeat(300)}`]: 'x' } }],
+    /name has 305 bytes, more than 255/,
+  ],
+  [
+    'more attributes than a file can have',
+    [
+      {
+        name: 'n',
+        pax: Object.fromEntries(
+          Array.from({ length: 400 }, (_, i) => [`SCHILY.xattr.user.${'x'.repeat(200)}${i}`, 'x']),
+        ),
+      },
+    ],
+    /the names of its attributes have \d+ bytes, more than 65536/,
   ],
   ['a negative PAX size', [{ name: 'n', pax: { size: '-1' } }], /the size "-1"/],
   ['a PAX size that is no number', [{ name: 'n', pax: { size: '0x10' } }], /the size "0x10"/],
@@ -111,7 +142,7 @@ const ENTRIES: readonly (readonly [string, readonly FixtureEntry[], RegExp])[] =
   [
     'an attribute that is too long',
     [{ name: 'n', pax: { 'SCHILY.xattr.user.x': 'x'.repeat(70_000) } }],
-    /entry "n": .*user\.x/,
+    /the attribute "user\.x" has 70000 bytes, more than 65536/,
   ],
   [
     'a capability that is none',
@@ -201,6 +232,26 @@ const TOO_MUCH: readonly (readonly [string, Buffer, RegExp])[] = [
     /entry "s": .* more than 33554432/,
   ],
   ['a size that no disk has', tarOf([{ name: 'huge', size: 8 ** 11 - 1 }]), /entry "huge": .* more than 33554432/],
+  [
+    'many extended headers before one file',
+    Buffer.concat([...Array.from({ length: 40 }, () => paxEntry({ comment: 'x' })), tarOf([fine])]),
+    /more than 32 extended headers before one entry/,
+  ],
+  [
+    'long extended headers before one file',
+    Buffer.concat([...Array.from({ length: 3 }, () => paxEntry({ comment: 'x'.repeat(400_000) })), tarOf([fine])]),
+    /extended header of \d+ bytes, or several/,
+  ],
+  [
+    'names that imply more directories than allowed',
+    tarOf(Array.from({ length: 4 }, (_, i) => ({ name: 'f', pax: { path: `${i}/${'d/'.repeat(200)}f` } }))),
+    /more than 500 directories/,
+  ],
+  [
+    'a sparse file of too many fragments',
+    tarOf([{ name: 's', pax: { 'GNU.sparse.map': '0,0,'.repeat(50_000) } }]),
+    /more than 43008 fragments/,
+  ],
   [
     'an extended header without end',
     tarEntry({ name: 'x', flag: 'x', size: 2 ** 30 }),

@@ -23,7 +23,10 @@ function trickling(of: FixtureImage, seen: Set<string>): RequestListener {
   const serve = serveImage(of);
   return (request, response) => {
     const layer = layers.find((digest) => request.url?.includes(digest));
-    if (layer === undefined) { serve(request, response); return; }
+    if (layer === undefined) {
+      serve(request, response);
+      return;
+    }
     seen.add(layer);
     response.writeHead(200);
     const timer = setInterval(() => response.write('\x1f'), 50);

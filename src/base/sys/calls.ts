@@ -9,6 +9,7 @@ import {
   libcFchdir,
   libcFlock,
   libcIoctl,
+  libcLremovexattr,
   libcLsetxattr,
   libcMknod,
   libcMount,
@@ -332,6 +333,16 @@ export type Bytes = string | Uint8Array;
 export function lsetxattrSync(path: Bytes, name: Bytes, value: Uint8Array): void {
   const result = libcLsetxattr(cPath(path), cPath(name), value, value.length, 0) as number;
   check(result, 'lsetxattr', `${display(name)} on ${display(path)}`);
+}
+
+/** Removes an extended attribute of the path itself; one that is not there is fine. */
+export function lremovexattrSync(path: Bytes, name: Bytes): void {
+  const result = libcLremovexattr(cPath(path), cPath(name)) as number;
+  try {
+    check(result, 'lremovexattr', `${display(name)} on ${display(path)}`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENODATA') throw error;
+  }
 }
 
 /** A path for messages. */

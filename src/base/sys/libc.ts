@@ -35,6 +35,7 @@ export const libcIoctlNumber = libc.func('ioctl', 'int', ['int', 'ulong', 'long'
 /* Paths as bytes, which names on disk are: see cPath. */
 export const libcMknod = libc.func('mknod', 'int', ['void *', 'uint', 'ulong']);
 export const libcLsetxattr = libc.func('lsetxattr', 'int', ['void *', 'void *', 'void *', 'size_t', 'int']);
+export const libcLremovexattr = libc.func('lremovexattr', 'int', ['void *', 'void *']);
 export const libcUtimensat = libc.func('utimensat', 'int', ['int', 'void *', 'void *', 'int']);
 export const libcFutimens = libc.func('futimens', 'int', ['int', 'void *']);
 export const libcChdir = libc.func('chdir', 'int', ['str']);

@@ -1,39 +1,60 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { lstatSync, opendirSync, renameSync, rmdirSync, unlinkSync, type Dirent } from 'node:fs';
 
-import { errnoOf } from '../errors.js';
-
-/** Far enough below PATH_MAX for any name to be added. */
-const DEEP = 3_000;
+/** Far below PATH_MAX: a path is walked anew for each file, so what lies deep would take ever longer. */
+const DEEP = 1_000;
+/** Names in memory at a time, on each level; a directory may have millions. */
+const BATCH = 1_000;
 
 /**
- * Removes a file or tree, however deep: a container can nest directories beyond the longest path that the kernel takes.
+ * Removes a file or tree, however deep and wide: a container can nest directories beyond the longest path that the kernel takes.
  * Nothing there is fine. Blocks for as long as it takes.
  */
-export function removeTreeSync(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch (error) {
-    if (errnoOf(error) !== 'ENAMETOOLONG') throw error;
-    removeDeep(Buffer.from(path));
+export function removeTreeSync(path: string | Buffer): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isDirectory()) {
+    unlinkSync(path);
+    return;
   }
-}
-
-/** What lies too deep is moved up, to the top of the tree, and removed from there. */
-function removeDeep(top: Buffer): void {
-  while (readdirSync(top).length > 0) removeContent(top, top);
+  const top = Buffer.from(path as string);
+  removeContent(top, top);
   rmdirSync(top);
 }
 
+/** What lies too deep is moved up, to the top of the tree, and removed from there. */
 function removeContent(directory: Buffer, top: Buffer): void {
-  for (const entry of readdirSync(directory, { encoding: 'buffer', withFileTypes: true })) {
-    const path = below(directory, entry.name);
-    if (!entry.isDirectory()) unlinkSync(path);
-    else if (path.length > DEEP) renameSync(path, below(top, Buffer.from(`.deep-${randomBytes(8).toString('hex')}`)));
-    else {
-      removeContent(path, top);
-      rmdirSync(path);
+  let isMore = true;
+  while (isMore) {
+    const batch = entriesOf(directory);
+    for (const entry of batch) removeEntry(directory, entry, top);
+    isMore = batch.length === BATCH || (directory === top && batch.length > 0);
+  }
+}
+
+function removeEntry(directory: Buffer, entry: Dirent, top: Buffer): void {
+  const path = below(directory, Buffer.from(entry.name, 'latin1'));
+  if (!entry.isDirectory()) unlinkSync(path);
+  else if (path.length - top.length > DEEP)
+    renameSync(path, below(top, Buffer.from(`.deep-${randomBytes(8).toString('hex')}`)));
+  else {
+    removeContent(path, top);
+    rmdirSync(path);
+  }
+}
+
+/** Some of a directory's entries, whose names are binary strings; none if it is empty. */
+function entriesOf(directory: Buffer): Dirent[] {
+  const opened = opendirSync(directory as unknown as string, { encoding: 'latin1', bufferSize: 128 });
+  try {
+    const found: Dirent[] = [];
+    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
+      found.push(entry);
+      if (found.length === BATCH) break;
     }
+    return found;
+  } finally {
+    opened.closeSync();
   }
 }
 

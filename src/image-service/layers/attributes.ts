@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lchownSync, lstatSync } from 'node:fs';
 
 import { errnoOf } from '../../base/errors.js';
-import { lsetxattrSync } from '../../base/sys/calls.js';
+import { lremovexattrSync, lsetxattrSync } from '../../base/sys/calls.js';
 import { lutimensSync } from '../../base/sys/times.js';
 import { readXattrsSync } from '../../base/sys/xattr.js';
 import { toPath } from './paths.js';
@@ -17,10 +17,12 @@ export interface Attributes {
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
-/** A directory that neither its layer nor those below describe. The time is fixed so that trees come out the same. */
-export const DEFAULT_DIRECTORY: Attributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
+const NONE: ReadonlyMap<string, Buffer> = new Map();
 
-const OVERLAY = 'trusted.overlay.';
+/** A directory that neither its layer nor those below describe. The time is fixed so that trees come out the same. */
+export const DEFAULT_DIRECTORY: Attributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: NONE };
+
+export const OVERLAY = 'trusted.overlay.';
 export const OPAQUE = `${OVERLAY}opaque`;
 
 /**
@@ -44,6 +46,25 @@ export function applyLinkAttributes(path: string, attributes: Attributes): void 
   lchownSync(target, attributes.uid, attributes.gid);
   applyXattrs(path, attributes.xattrs);
   lutimensSync(target, attributes.mtimeNs);
+}
+
+/** Touch what is put into a directory, or its mode, so they are set at last. */
+const isLate = (name: string): boolean => name.startsWith('system.posix_acl_');
+
+export function lateXattrs(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
+  if (xattrs.size === 0) return NONE;
+  return new Map([...xattrs].filter(([name]) => isLate(name)));
+}
+
+/** Applies the attributes of a directory that need not wait until all is in it. */
+export function applyEarlyXattrs(path: string, xattrs: ReadonlyMap<string, Buffer>): void {
+  for (const [name, value] of xattrs) if (!isForeign(name) && !isLate(name)) setXattr(path, name, value);
+}
+
+/** Takes back what {@link applyEarlyXattrs} has set. */
+export function clearXattrs(path: string): void {
+  for (const name of readXattrsSync(toPath(path)).keys())
+    if (!isForeign(name)) lremovexattrSync(toPath(path), toPath(name));
 }
 
 export function applyXattrs(path: string, xattrs: ReadonlyMap<string, Buffer>): void {

@@ -15,7 +15,8 @@ import { dataLoss, resourceExhausted } from '../../base/errors.js';
 import { mknodSync } from '../../base/sys/calls.js';
 import { deviceOf } from '../../base/sys/device.js';
 import { applyAttributes, applyLinkAttributes, readAttributes } from './attributes.js';
-import { isWhiteout, lstatIfThere, mergedBelow, type DirectoryNode, type LayerTree } from './layer-tree.js';
+import type { DirectoryNode } from './directory-node.js';
+import { isWhiteout, lstatIfThere, mergedBelow, type LayerTree, type Lookups } from './layer-tree.js';
 import { toPath } from './paths.js';
 import { entryError } from './tar-reader.js';
 
@@ -24,8 +25,6 @@ interface LowerFile {
   /** Where it is in every layer. */
   readonly directory: readonly string[];
   readonly name: string;
-  /** The directories of this layer that it lies in, for it may be hidden later. */
-  readonly nodes: readonly DirectoryNode[];
   /** Holds the inode of the file that stands for it, so that no other gets its number. */
   readonly fd: number;
   readonly inode: number;
@@ -37,6 +36,8 @@ interface LowerFile {
 
 /** Each holds a file descriptor until the layer is finished; archives that tools write have none at all. */
 const MAX_FILES = 1_000;
+/** Bytes of the paths of such links, which are kept until then, too. */
+const MAX_PATHS = 4 << 20;
 const PLACEHOLDER = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
@@ -48,6 +49,7 @@ export class LowerLinks {
   readonly #tree: LayerTree;
   readonly #files: LowerFile[] = [];
   readonly #byPath = new Map<string, LowerFile>();
+  #pathBytes = 0;
 
   constructor(tree: LayerTree) {
     this.#tree = tree;
@@ -62,11 +64,9 @@ export class LowerLinks {
     this.#checkVisible(directory, names.linkName);
     if (this.#files.length >= MAX_FILES)
       throw resourceExhausted(`the layer has hard links to more than ${MAX_FILES} files of the layers below`);
-    this.#tree.ensure(directory);
-    const nodes = directory.map((_, index) => this.#tree.ensure(directory.slice(0, index + 1)));
-    const path = `${(nodes.at(-1) ?? this.#tree.root).path}/${name}`;
+    const path = `${this.#tree.ensure(directory).path}/${name}`;
     const fd = openSync(toPath(path), PLACEHOLDER, 0o600);
-    const file = { ...target, ...names, fd, nodes: [this.#tree.root, ...nodes], inode: fstatSync(fd).ino, paths: [] };
+    const file = { ...target, ...names, fd, inode: fstatSync(fd).ino, paths: [] };
     this.#files.push(file);
     this.#note(path, file);
     return path;
@@ -106,6 +106,9 @@ export class LowerLinks {
   }
 
   #note(path: string, file: LowerFile): void {
+    this.#pathBytes += path.length;
+    if (this.#pathBytes > MAX_PATHS)
+      throw resourceExhausted(`the names of hard links to the layers below have more than ${MAX_PATHS} bytes`);
     file.paths.push(path);
     this.#byPath.set(path, file);
   }
@@ -115,7 +118,7 @@ export class LowerLinks {
     let node: DirectoryNode | undefined = this.#tree.root;
     for (const part of directory) {
       if (node.opaque) throw missing(linkName);
-      const next: DirectoryNode | undefined = node.children.get(part);
+      const next: DirectoryNode | undefined = this.#tree.child(node, part);
       const found = next === undefined ? lstatIfThere(`${node.path}/${part}`) : undefined;
       if (found !== undefined) throw isWhiteout(found) ? missing(linkName) : noFile(linkName);
       if (next === undefined) return;
@@ -126,11 +129,11 @@ export class LowerLinks {
 
   #fillOne(file: LowerFile, lowers: readonly string[], room: number): number {
     const [own = ''] = file.paths;
-    if (file.nodes.some(({ opaque }) => opaque)) this.hide(own);
+    if (this.#tree.hides(file.directory)) this.hide(own);
     const paths = [...new Set(file.paths)].filter((path) => isAt(path, file));
     if (paths.length === 0) return 0;
     try {
-      const source = findBelow(lowers, file);
+      const source = findBelow(lowers, file, this.#tree.lookups);
       if (source === undefined) throw missing(file.linkName);
       return source.stats.isFile() ? copy(source, paths, room) : remake(source, paths, file.linkName);
     } catch (error) {
@@ -160,10 +163,11 @@ export function noFile(linkName: string): Error {
 }
 
 /** The file in the merged view of the layers below, which no link leads to. */
-function findBelow(lowers: readonly string[], { directory, name }: LowerFile): Source | undefined {
+function findBelow(lowers: readonly string[], { directory, name }: LowerFile, lookups: Lookups): Source | undefined {
   let merged = [...lowers];
-  for (const part of directory) merged = mergedBelow(merged, part);
+  for (const part of directory) merged = mergedBelow(merged, part, lookups);
   for (const lower of merged) {
+    lookups.one();
     const path = `${lower}/${name}`;
     const stats = lstatIfThere(path);
     if (stats !== undefined) return isWhiteout(stats) ? undefined : { path, stats };

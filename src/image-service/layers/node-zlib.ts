@@ -15,8 +15,14 @@ interface Handle {
 type ZlibStream = Transform & { readonly _handle?: Handle; readonly _writeState?: Uint32Array };
 
 /** Node has zstd from 22.15 on; the types of the oldest Node that we support do not know it. */
-const { createZstdDecompress } = zlib as { createZstdDecompress?: () => ZlibStream };
+const { createZstdDecompress } = zlib as {
+  createZstdDecompress?: (options: { readonly params: Readonly<Record<number, number>> }) => ZlibStream;
+};
 const ZSTD_END = 2;
+/** ZSTD_d_windowLogMax. */
+const WINDOW_LOG_MAX = 100;
+/** A frame says itself how much memory it takes, up to gigabytes. Level 19 takes 8 MiB, as the most that builders of images use. */
+export const ZSTD_WINDOW_LOG = 25;
 
 /**
  * Node's decompressors, run in the calling thread. As streams they go to a pool of threads and back for each chunk, leave all they made to the
@@ -42,7 +48,9 @@ export class NodeZlib {
 
   /** Undefined where Node has no zstd. */
   static unzstd(onPlain: (chunk: Buffer) => void): NodeZlib | undefined {
-    return createZstdDecompress === undefined ? undefined : new NodeZlib(createZstdDecompress(), ZSTD_END, onPlain);
+    return createZstdDecompress === undefined
+      ? undefined
+      : new NodeZlib(createZstdDecompress({ params: { [WINDOW_LOG_MAX]: ZSTD_WINDOW_LOG } }), ZSTD_END, onPlain);
   }
 
   /** @throws data-loss if the data is broken; what `onPlain` throws */

@@ -1,4 +1,5 @@
-import { dataLoss } from '../../base/errors.js';
+import { dataLoss, resourceExhausted } from '../../base/errors.js';
+import { MAX_FRAGMENTS } from './sparse.js';
 
 /** What PAX extended headers (pax(1), "pax Extended Header") say of the entry after them. Names are binary strings. */
 export interface PaxOverrides {
@@ -27,8 +28,10 @@ export interface SparseOverrides {
 
 const XATTR_PREFIX = 'SCHILY.xattr.';
 const SPARSE_PREFIX = 'GNU.sparse.';
+const MAX_NUMBERS = 2 * MAX_FRAGMENTS;
+const COMMA = 0x2c;
 
-/** Applies one extended header's records to what is known so far. */
+/** Applies one extended header's records to what is known so far. @throws data-loss, resource-exhausted */
 export function readPax(data: Buffer, into: PaxOverrides): void {
   for (let rest = data; rest.length > 0;) {
     const space = rest.indexOf(0x20);
@@ -39,6 +42,13 @@ export function readPax(data: Buffer, into: PaxOverrides): void {
     readRecord(rest.subarray(space + 1, length - 1), into);
     rest = rest.subarray(length);
   }
+  checkNames(into.xattrs);
+}
+
+function checkNames(xattrs: ReadonlyMap<string, Buffer>): void {
+  let bytes = 0;
+  for (const name of xattrs.keys()) bytes += name.length + 1;
+  if (bytes > LIST_MAX) throw dataLoss(`the names of its attributes have ${bytes} bytes, more than ${LIST_MAX}`);
 }
 
 function readRecord(record: Buffer, into: PaxOverrides): void {
@@ -51,10 +61,19 @@ function readRecord(record: Buffer, into: PaxOverrides): void {
   else if (value.length > 0) readField(key, value, into);
 }
 
-/** An empty value takes back what an earlier one said. */
+/** The kernel's XATTR_NAME_MAX, XATTR_SIZE_MAX and XATTR_LIST_MAX. */
+const [NAME_MAX, VALUE_MAX, LIST_MAX] = [255, 65_536, 65_536];
+
+/** An empty value takes back what an earlier one said. @throws data-loss for what no file can have */
 function setXattr(name: string, value: Buffer, into: Map<string, Buffer>): void {
-  if (value.length === 0) into.delete(name);
-  else into.set(name, Buffer.from(value));
+  if (value.length === 0) {
+    into.delete(name);
+    return;
+  }
+  if (name.length > NAME_MAX) throw dataLoss(`an attribute's name has ${name.length} bytes, more than ${NAME_MAX}`);
+  if (value.length > VALUE_MAX)
+    throw dataLoss(`the attribute ${JSON.stringify(name)} has ${value.length} bytes, more than ${VALUE_MAX}`);
+  into.set(name, Buffer.from(value));
 }
 
 function xattrName(key: string): string {
@@ -76,10 +95,25 @@ function readSparse(key: string, value: Buffer, into: SparseOverrides): void {
   const field = key.slice(SPARSE_PREFIX.length);
   if (field === 'name') into.name = name(value);
   else if (field === 'size' || field === 'realsize') into.size = decimal(key, value, /^[0-9]+$/);
-  else if (field === 'map') into.numbers = value.length === 0 ? [] : value.toString('latin1').split(',');
-  else if (field === 'offset' || field === 'numbytes') (into.numbers ??= []).push(value.toString('latin1'));
+  else if (field === 'map') into.numbers = splitMap(value);
+  else if (field === 'offset' || field === 'numbytes') addNumber(value, (into.numbers ??= []));
   else if (field === 'major') into.listed = isFormatOne(value);
   else if (field === 'minor' && value.toString('latin1') !== '0') throw unknownSparse(field, value);
+}
+
+function splitMap(value: Buffer): string[] {
+  const text = value.toString('latin1');
+  if (value.reduce((count, byte) => count + Number(byte === COMMA), 1) > MAX_NUMBERS) throw tooMany();
+  return text === '' ? [] : text.split(',');
+}
+
+function addNumber(value: Buffer, into: string[]): void {
+  if (into.length >= MAX_NUMBERS) throw tooMany();
+  into.push(value.toString('latin1'));
+}
+
+function tooMany(): Error {
+  return resourceExhausted(`the sparse file has more than ${MAX_FRAGMENTS} fragments`);
 }
 
 function isFormatOne(value: Buffer): boolean {

@@ -16,6 +16,7 @@ export interface MapReader {
 }
 
 /** A list is kept in memory. */
+export const MAX_FRAGMENTS = 43_008;
 const MAX_BLOCKS = 2048;
 const ENTRY = 24;
 
@@ -47,7 +48,7 @@ export class GnuMapReader implements MapReader {
 
 /** PAX format 1.0: decimal numbers, one a line, before the data: how many, then offset and length of each. */
 export class PaxMapReader implements MapReader {
-  readonly fragments: Fragment[] = [];
+  fragments: readonly Fragment[] = [];
   more = true;
   #text = '';
   #blocks = 0;
@@ -59,14 +60,18 @@ export class PaxMapReader implements MapReader {
     this.#lines += block.subarray(0, BLOCK).reduce((count, byte) => count + Number(byte === 0x0a), 0);
     const wanted = this.#wanted();
     if (wanted === undefined || this.#lines < wanted) return;
-    this.fragments.push(...parseFragments(this.#text.split('\n', wanted).slice(1)));
+    this.fragments = parseFragments(this.#text.split('\n', wanted).slice(1));
+    this.#text = '';
     this.more = false;
   }
 
   /** Lines in all; undefined while the first is not complete. */
   #wanted(): number | undefined {
     const end = this.#text.indexOf('\n');
-    return end < 0 ? undefined : 1 + 2 * decimal(this.#text.slice(0, end));
+    if (end < 0) return undefined;
+    const fragments = decimal(this.#text.slice(0, end));
+    if (fragments > MAX_FRAGMENTS) throw tooLong();
+    return 1 + 2 * fragments;
   }
 }
 
@@ -127,5 +132,7 @@ function decimal(text = ''): number {
 }
 
 function tooLong(): Error {
-  return resourceExhausted(`the sparse file has a list of more than ${MAX_BLOCKS} blocks`);
+  return resourceExhausted(
+    `the sparse file has a list of more than ${MAX_FRAGMENTS} fragments, or ${MAX_BLOCKS} blocks`,
+  );
 }

@@ -8,7 +8,9 @@ import {
   resourceExhausted,
   type ErrorCode,
 } from '../../base/errors.js';
-import { readPax, type PaxOverrides } from './pax.js';
+import { ExtendedHeaders } from './extended-headers.js';
+import { checkName } from './paths.js';
+import type { PaxOverrides } from './pax.js';
 import {
   checkFragments,
   FragmentCursor,
@@ -71,14 +73,12 @@ export interface UnpackLimits {
   readonly maxBytes: number;
 }
 
-/** Extended headers and long names are kept in memory; the kernel's limits on names and attributes are far below. */
-const MAX_META = 1 << 20;
-
 type State =
   | { readonly at: 'header' }
   | { readonly at: 'data'; left: number; readonly padding: number; readonly cursor?: FragmentCursor }
-  | { readonly at: 'meta'; left: number; readonly padding: number; readonly flag: string; readonly parts: Buffer[] }
-  | { readonly at: 'map'; left: number; readonly parts: Buffer[]; readonly sparse: SparseFile }
+  | { readonly at: 'meta'; left: number; readonly padding: number; readonly flag: string }
+  | { readonly at: 'skip'; left: number; readonly padding: number }
+  | { readonly at: 'map'; left: number; readonly block: Buffer; readonly sparse: SparseFile }
   | { readonly at: 'padding'; left: number }
   | { readonly at: 'end' };
 
@@ -96,8 +96,6 @@ const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 /** Errors of the kernel repeat the whole path. */
 const MAX_REASON = 300;
 
-const noOverrides = (): PaxOverrides => ({ xattrs: new Map(), sparse: {} });
-
 /**
  * Reads a tar archive pushed in pieces of any size, without ever looking back; synchronous, so that an unpacking
  * thread spends its time in system calls only. An error of the sink is wrapped with the entry's name.
@@ -108,7 +106,7 @@ export class TarReader {
   readonly #block = Buffer.alloc(BLOCK);
   #have = 0;
   #state: State = { at: 'header' };
-  #overrides = noOverrides();
+  readonly #extended = new ExtendedHeaders();
   #entries = 0;
   #bytes = 0;
   #zeroBlocks = 0;
@@ -155,7 +153,8 @@ export class TarReader {
     const part = chunk.length <= room ? chunk : chunk.subarray(0, room);
     state.left -= part.length;
     if (state.at === 'data') this.#sink.data(part, hole?.position);
-    else if (state.at !== 'padding') state.parts.push(Buffer.from(part));
+    else if (state.at === 'meta') this.#extended.add(part);
+    else if (state.at === 'map') part.copy(state.block, BLOCK - state.left - part.length);
     if (state.at === 'data') state.cursor?.advance(part.length);
     if (state.left === 0) this.#finishPart(state);
     return part.length;
@@ -187,19 +186,26 @@ export class TarReader {
     const { maxEntries } = this.#limits;
     if (++this.#entries > maxEntries) throw resourceExhausted(`the layer has more than ${maxEntries} entries`);
     if (header.size < 0) throw dataLoss('the size is negative');
-    if ('xgLK'.includes(header.flag)) this.#beginMeta(header);
+    if ('xLK'.includes(header.flag)) this.#beginMeta(header);
+    else if (header.flag === 'g') this.#skip(header);
     else if (header.flag === 'S') this.#beginGnuSparse(header, new GnuMapReader(block));
     else this.#beginEntry(header);
   }
 
   #beginMeta({ flag, size }: TarHeader): void {
-    if (size > MAX_META) throw resourceExhausted(`an extended header of ${size} bytes`);
-    this.#state = { at: 'meta', left: size, padding: padding(size), flag, parts: [] };
+    this.#extended.begin(size);
+    this.#state = { at: 'meta', left: size, padding: padding(size), flag };
+    if (size === 0) this.#finishPart(this.#state);
+  }
+
+  /** A global header holds defaults that images do not use: comments of git. */
+  #skip({ size }: TarHeader): void {
+    this.#state = { at: 'skip', left: size, padding: padding(size) };
     if (size === 0) this.#finishPart(this.#state);
   }
 
   #beginEntry(header: TarHeader): void {
-    const pax = this.#takeOverrides();
+    const pax = this.#extended.take();
     const { sparse } = pax;
     const entry = this.#named(toEntry(header, pax));
     if (entry.type !== 'file' || (sparse.numbers === undefined && sparse.listed !== true))
@@ -209,16 +215,10 @@ export class TarReader {
   }
 
   #beginGnuSparse(header: TarHeader, map: GnuMapReader): void {
-    const entry = this.#named(toEntry(header, this.#takeOverrides()));
+    const entry = this.#named(toEntry(header, this.#extended.take()));
     const file = sparseFile(entry, map.size, map);
     if (map.more) this.#readMap(file);
     else this.#startSparse(file, map.fragments);
-  }
-
-  #takeOverrides(): PaxOverrides {
-    const overrides = this.#overrides;
-    this.#overrides = noOverrides();
-    return overrides;
   }
 
   /** From here on, errors are the entry's. */
@@ -230,7 +230,7 @@ export class TarReader {
   #readMap(sparse: SparseFile): void {
     if (sparse.counted) sparse.stored -= BLOCK;
     if (sparse.stored < 0) throw dataLoss('the sparse file ends in its list of fragments');
-    this.#state = { at: 'map', left: BLOCK, parts: [], sparse };
+    this.#state = { at: 'map', left: BLOCK, block: Buffer.alloc(BLOCK), sparse };
   }
 
   #onMap(sparse: SparseFile, block: Buffer): void {
@@ -255,23 +255,14 @@ export class TarReader {
 
   #finishPart(state: Exclude<State, { at: 'header' | 'end' }>): void {
     if (state.at === 'map') {
-      this.#onMap(state.sparse, Buffer.concat(state.parts));
+      this.#onMap(state.sparse, state.block);
       return;
     }
     const pad = state.at === 'padding' ? 0 : state.padding;
     this.#state = pad > 0 ? { at: 'padding', left: pad } : { at: 'header' };
     if (state.at === 'data') this.#sink.entryEnd();
-    if (state.at === 'meta') this.#onMeta(state.flag, Buffer.concat(state.parts));
+    if (state.at === 'meta') this.#extended.end(state.flag);
     if (state.at !== 'meta' && pad === 0) this.#name = undefined;
-  }
-
-  /** A global header (`g`) holds defaults that images do not use: comments of git. */
-  #onMeta(flag: string, data: Buffer): void {
-    const text = data.toString('latin1');
-    const name = text.slice(0, text.indexOf('\0') < 0 ? text.length : text.indexOf('\0'));
-    if (flag === 'x') readPax(data, this.#overrides);
-    else if (flag === 'L') this.#overrides.path ??= name;
-    else if (flag === 'K') this.#overrides.linkPath ??= name;
   }
 }
 
@@ -281,8 +272,8 @@ function toEntry(header: TarHeader, pax: PaxOverrides): TarEntry {
   if (type === undefined) throw dataLoss(`tar entry type ${JSON.stringify(header.flag)} is not supported`);
   return {
     type,
-    name,
-    linkName: pax.linkPath ?? header.linkName,
+    name: checkName(name, 'name'),
+    linkName: checkName(pax.linkPath ?? header.linkName, 'link target'),
     mode: header.mode,
     uid: ownerId(pax.uid ?? header.uid),
     gid: ownerId(pax.gid ?? header.gid),

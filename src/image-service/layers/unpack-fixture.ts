@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from '@jest/globals';
 
 import { countTree } from './count-tree.js';
+import type { LayerTreeOptions } from './layer-tree.js';
 import { TarReader } from './tar-reader.js';
 import { Untar } from './untar.js';
 
@@ -14,6 +15,7 @@ export interface UnpackOptions {
   readonly step?: number;
   readonly maxEntries?: number;
   readonly maxBytes?: number;
+  readonly tree?: LayerTreeOptions;
 }
 
 /** A scratch directory to unpack archives in. */
@@ -23,10 +25,10 @@ export class UnpackScratch {
 
   /** Unpacks into a new directory and returns it. */
   unpack(archive: Buffer, options: UnpackOptions = {}): string {
-    const { lowers = [], step = archive.length, maxEntries = 1000, maxBytes = 2 ** 40 } = options;
+    const { lowers = [], step = archive.length, maxEntries = 1000, maxBytes = 2 ** 40, tree } = options;
     const root = join(this.root, `layer-${this.#count++}`);
     mkdirSync(root);
-    const untar = new Untar(root);
+    const untar = new Untar(root, tree);
     const reader = new TarReader(untar, { maxEntries, maxBytes });
     try {
       for (let at = 0; at < archive.length; at += step) reader.push(archive.subarray(at, at + step));

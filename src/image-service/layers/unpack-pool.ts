@@ -42,6 +42,7 @@ export class UnpackPool {
   readonly #idleMs: number;
   #keepsOne = false;
   #closed = false;
+  #removing: Promise<unknown> = Promise.resolve();
   #starting: Promise<unknown> = Promise.resolve();
 
   constructor({ idleMs = IDLE_MS }: { readonly idleMs?: number } = {}) {
@@ -60,9 +61,14 @@ export class UnpackPool {
     return this.#with((thread) => abortable(feed(thread, options), options.signal));
   }
 
-  /** Removes a tree in a thread: a layer's many files would hold up all other file work of the process. */
-  async remove(path: string): Promise<void> {
-    await this.#with((thread) => thread.ask({ type: 'remove', path }, 'removed'));
+  /**
+   * Removes a tree in a thread: a layer's many files would hold up all other file work of the process. One tree at a time: those of many failed pulls must
+   * not take as many threads.
+   */
+  remove(path: string): Promise<void> {
+    const removed = this.#removing.then(() => this.#with((thread) => thread.ask({ type: 'remove', path }, 'removed')));
+    this.#removing = removed.catch(() => undefined);
+    return removed.then(() => undefined);
   }
 
   /** Writes the archive of an unpacked layer. */

@@ -18,7 +18,8 @@ import { startWritingSync } from '../../base/sys/start-writing.js';
 import { futimensSync } from '../../base/sys/times.js';
 import { applyAttributes, applyLinkAttributes, applyXattrs } from './attributes.js';
 import { countTree } from './count-tree.js';
-import { isWhiteout, LayerTree, type DirectoryNode } from './layer-tree.js';
+import type { DirectoryNode } from './directory-node.js';
+import { isWhiteout, LayerTree, type LayerTreeOptions } from './layer-tree.js';
 import { LowerLinks, missing, noFile } from './lower-links.js';
 import { components, toBinary, toPath } from './paths.js';
 import { displayName } from './tar-header.js';
@@ -77,17 +78,20 @@ export class Untar implements TarSink {
   readonly #root: string;
 
   /** @param root a new, empty directory that nobody else writes to. */
-  constructor(root: string) {
+  constructor(root: string, options?: LayerTreeOptions) {
     this.#root = root;
-    this.#tree = new LayerTree(toBinary(root));
+    this.#tree = new LayerTree(toBinary(root), options);
     this.#links = new LowerLinks(this.#tree);
   }
 
-  bound({ maxBytes }: UnpackLimits): void {
+  bound({ maxBytes, maxEntries }: UnpackLimits): void {
     this.#maxBytes = maxBytes;
+    // A name may imply hundreds.
+    this.#tree.maxDirectories = maxEntries;
   }
 
   entry(entry: TarEntry): void {
+    this.#tree.trim();
     const parts = components(entry.name);
     const name = parts.pop();
     if (parts.some((part) => part.startsWith(AUFS_META))) return;
@@ -148,7 +152,7 @@ export class Untar implements TarSink {
 
   #describeRoot(entry: TarEntry): void {
     if (entry.type !== 'directory') throw dataLoss(`a ${entry.type} in place of the root directory`);
-    this.#tree.root.attributes = entry;
+    this.#tree.describe(this.#tree.root, entry);
   }
 
   /** A whiteout hides what is below this layer, never what the layer itself brings, before it or after. */
@@ -157,7 +161,7 @@ export class Untar implements TarSink {
     if (name.startsWith(AUFS_META)) return;
     const hidden = name.slice(WHITEOUT.length);
     if (hidden === '' || hidden === '.' || hidden === '..') throw dataLoss('the whiteout hides nothing');
-    const own = parent.children.get(hidden);
+    const own = this.#tree.child(parent, hidden);
     if (own !== undefined) this.#tree.replace(own);
     else {
       this.#links.hide(`${parent.path}/${hidden}`);
@@ -176,7 +180,7 @@ export class Untar implements TarSink {
 
   #create(entry: TarEntry, parent: DirectoryNode, name: string): void {
     if (entry.type === 'directory') {
-      this.#tree.directory(parent, name).attributes = entry;
+      this.#tree.describe(this.#tree.directory(parent, name), entry);
       return;
     }
     const place = { parent, name, path: `${parent.path}/${name}` };
@@ -233,7 +237,7 @@ export class Untar implements TarSink {
     { name, linkName }: { readonly name: string; readonly linkName: string },
   ): string | undefined {
     const node = this.#tree.find(directory);
-    if (node?.children.has(name)) throw noFile(linkName);
+    if (node !== undefined && this.#tree.child(node, name) !== undefined) throw noFile(linkName);
     const path = `${node?.path ?? ''}/${name}`;
     const found = node === undefined ? undefined : lstatSync(toPath(path), { throwIfNoEntry: false });
     if (found !== undefined && isWhiteout(found)) throw missing(linkName);

@@ -3,6 +3,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 
 import { dataLoss, errnoOf, unavailable, unimplemented } from '../../base/errors.js';
 import { endOf, start } from '../../base/spawn.js';
+import { ZSTD_WINDOW_LOG } from './node-zlib.js';
 
 /** Decompresses with the `zstd` program, where Node has no zstd of its own (before 22.15). */
 export class ZstdCommand extends Transform {
@@ -12,7 +13,7 @@ export class ZstdCommand extends Transform {
   /** @param program is looked for on the PATH */
   constructor(program = 'zstd') {
     super();
-    this.#child = start(program, ['-dcq'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#child = start(program, ['-dcq', `--memory=${2 ** (ZSTD_WINDOW_LOG - 10)}KB`], { stdio: ['pipe', 'pipe', 'ignore'] });
     this.#ended = endOf(this.#child, program, 'close');
     this.#ended.catch((error: unknown) => this.destroy(startFailure(error)));
     // EPIPE: the exit code says more.
