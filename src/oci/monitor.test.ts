@@ -196,6 +196,12 @@ describe('readExit', () => {
     expect(await readExit(files())).toBeUndefined();
   });
 
+  it.each(['', '13 7'])('looks at the second file where the first has %j, as on a full disk', async (text) => {
+    await write('b/exit', text);
+    await write('p/one', '7');
+    expect(await readExit(files())).toMatchObject({ exitCode: 7 });
+  });
+
   it('tells when it was written, not when it is read', async () => {
     await write('b/exit', '0');
     await utimes(scratch.path('b/exit'), 1_000.5, 1_000.5);

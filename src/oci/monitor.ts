@@ -185,7 +185,10 @@ export interface MonitoredExit {
   readonly at: string;
 }
 
-/** How a container ended, as conmon wrote it; undefined while it has not. */
+/**
+ * How a container ended, as conmon wrote it; undefined while it has not. Each of the two files counts for itself: where a
+ * disk was full, the one that is on it may be there and empty.
+ */
 export async function readExit(files: {
   readonly bundle: string;
   readonly persistDir: string;
@@ -194,8 +197,7 @@ export async function readExit(files: {
   const { bundle, persistDir, id } = files;
   for (const file of [join(bundle, 'exit'), join(persistDir, id)]) {
     const text = await readIfExists(file);
-    if (text === undefined) continue;
-    if (!/^-?\d+$/.test(text.trim())) return undefined;
+    if (text === undefined || !/^-?\d+$/.test(text.trim())) continue;
     const { mtimeNs } = await stat(file, { bigint: true });
     return { exitCode: Number(text.trim()), oomKilled: existsSync(join(bundle, 'oom')), at: String(mtimeNs) };
   }
