@@ -120,14 +120,26 @@ describe('ExecSync', () => {
     ['no such program', ['/no/such/program'], /no such file|not found/i],
     ['no program', ['/etc'], /permission denied|is a directory|not permitted/i],
   ])('says what it cannot run: %s', async (_, cmd, expected) => {
-    const call = callCri(house, 'ExecSync', { containerId: id, cmd });
-    const answer = await call.then(
-      ({ exitCode, stderr }) => ({ exitCode, said: text(stderr) }),
-      (error: unknown) => ({ exitCode: -1, said: (error as Error).message }),
-    );
-    expect(answer.exitCode).not.toBe(0);
-    expect(answer.said).toMatch(expected);
+    const { exitCode, stdout, stderr } = await callCri(house, 'ExecSync', { containerId: id, cmd });
+    expect(exitCode).not.toBe(0);
+    expect(text(stdout)).toBe('');
+    expect(text(stderr)).toMatch(expected);
+    // A sentence of the program, not a line of the runtime's log.
+    expect(text(stderr)).not.toMatch(/level=|exec failed|container process|\n./);
   });
+
+  it('has the right exit codes of 200 commands, eight at once', async () => {
+    const codes: number[] = [];
+    const one = async (_: unknown, client: number): Promise<void> => {
+      for (let round = 0; round < 25; round++) {
+        const { exitCode, stderr } = await exec(`exit ${client + 1}`);
+        if (exitCode !== client + 1) throw new RangeError(`exit code ${exitCode}: ${stderr}`);
+        codes.push(exitCode);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, one));
+    expect(codes.length).toBe(200);
+  }, 120_000);
 
   it('leaves nothing behind', async () => {
     await house.crictl.ok('rmp', '-f', podId);

@@ -53,6 +53,23 @@ describe('the cgroup of a command', () => {
     expect(existsSync(dir)).toBe(false);
   });
 
+  it('is never removed by another command before its own is in it', async () => {
+    const other = await ExecCgroup.make(container);
+    const gone: string[] = [];
+    const command = async (): Promise<void> => {
+      for (let round = 0; round < 100; round++) {
+        const cgroup = await ExecCgroup.make(container);
+        // By now who has seen it before has done what it would.
+        await Promise.all([other.remove(), other.remove()]);
+        if (!existsSync(join(container, cgroup.name))) gone.push(cgroup.name);
+        await cgroup.remove();
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, command));
+    expect(gone).toEqual([]);
+    expect((await readdir(container)).filter((name) => name.startsWith('exec-'))).toEqual([]);
+  });
+
   it('is not made where the container is gone', async () => {
     const error = await rejection(ExecCgroup.make(join(container, 'gone')));
     expect(codeOf(error)).toBe('failed-precondition');

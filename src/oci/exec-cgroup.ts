@@ -25,13 +25,15 @@ export class ExecCgroup {
   static async make(containerDir: string): Promise<ExecCgroup> {
     const name = `exec-${randomBytes(8).toString('hex')}`;
     const dir = join(containerDir, name);
+    // Before others can see it: they remove what is empty and nobody's.
+    inUse.add(dir);
     try {
       await mkdir(dir);
     } catch (error) {
+      inUse.delete(dir);
       if (errnoOf(error) !== 'ENOENT') throw error;
       throw failedPrecondition(`the cgroup ${containerDir} is gone with its container`, error);
     }
-    inUse.add(dir);
     return new ExecCgroup(dir, isCgroupV2() ? name : `${controllerOf(containerDir)}:${name}`);
   }
 

@@ -140,10 +140,22 @@ function saysUnknown(result: RunResult): boolean {
   return /does not exist|No such file or directory|not found/i.test(said(result));
 }
 
-/** The last message of a runtime's JSON log: a line an entry, with `level` and `msg`. */
+/** The last message of a runtime's JSON log, an error's if there is one: a line an entry, with `level` and `msg`. */
 export function lastLogMessage(log: string | undefined): string {
-  const lines = (log ?? '').trim().split('\n');
-  const line = lines.findLast((text) => text.includes('"error"') || text.includes('"fatal"')) ?? lines.at(-1) ?? '';
+  return lastLogError(log) ?? messageOf(linesOf(log).at(-1) ?? '');
+}
+
+/** The same of errors alone. */
+export function lastLogError(log: string | undefined): string | undefined {
+  const line = linesOf(log).findLast((text) => /"level":\s*"(error|fatal)"/.test(text));
+  return line === undefined ? undefined : messageOf(line);
+}
+
+function linesOf(log: string | undefined): string[] {
+  return (log ?? '').trim().split('\n');
+}
+
+function messageOf(line: string): string {
   try {
     const { msg } = JSON.parse(line) as { msg?: unknown };
     return typeof msg === 'string' ? tail(msg) : tail(line);

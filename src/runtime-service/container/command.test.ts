@@ -37,13 +37,17 @@ it.each([
   ['when its time is over, whatever becomes of the runtime', SILENT, 500, { exitCode: 137, stopped: true }],
 ])('ends %s', async (_, program, timeoutMs, expected) => {
   const own = await ContainerWorld.make(scratch);
-  const { status } = own.get(await own.run(await own.sandbox(), 'exec sleep 300'));
+  const id = await own.run(await own.sandbox(), 'exec sleep 300');
+  const { status } = own.get(id);
   if (status.state !== 'running') throw new TypeError(status.state);
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
   const [pidFile, pipes] = [scratch.path('pid'), new CommandPipes({ stdin: false })];
   try {
-    const runtime = start('perl', ['-e', program, pidFile], { stdio: [...pipes.stdio] });
-    const command = new Command(runtime, { path: 'perl', pidFile, cgroup });
+    const child = start('perl', ['-e', program, pidFile], { stdio: [...pipes.stdio] });
+    const command = new Command(child, {
+      ...{ runtime: own.context.runtimes.get(''), containerId: id, program: 'x' },
+      ...{ pidFile, log: scratch.path('log'), cgroup },
+    });
     pipes.handOver();
     const stop = timeoutMs === undefined ? new AbortController().signal : deadlineSignal(timeoutMs);
     const end = await command.endOrStop(stop, 'kill', pipes);

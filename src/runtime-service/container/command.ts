@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,6 +11,7 @@ import { identify, signalProcess, watchExit, type ProcessIdentity } from '../../
 import { RelayPipes } from '../../base/sys/relay-pipes.js';
 import { setTerminalSizesOf, type Size } from '../../base/sys/terminal.js';
 import { ExecCgroup } from '../../oci/exec-cgroup.js';
+import { refusalOf, type EndedExec } from '../../oci/exec-end.js';
 import type { OciProcess } from '../../oci/spec/types.js';
 import type { CommandEnds } from './command-output.js';
 import type { CommandStdio } from './command-pipes.js';
@@ -20,6 +22,9 @@ import type { ContainerRecord } from './types.js';
 /** How long the runtime may take to start its command, and to notice that it was killed. */
 const REAP_ATTEMPTS = 20;
 const REAP_MS = 50;
+/** When to look for the first time whether a command runs, and how often. */
+const BEGIN_MS = 5;
+const BEGIN_AGAIN_MS = 20;
 /** When to look for the first time whether a command has ended before its runtime. */
 const FIRST_LOOK_MS = 100;
 /** How often, at the least, a runtime is told that its command has ended. */
@@ -54,21 +59,26 @@ export async function inContainer<T>(
   if (status.state !== 'running')
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
-  const { globalArgs, options: runtime } = context.runtimes.get(record.handler);
+  const runtime = context.runtimes.get(record.handler);
   const { bundle, process } = containerPaths(context.stateDir, record.id);
-  const [file, pidFile] = [join(bundle, `${cgroup.name}.json`), join(bundle, `${cgroup.name}.pid`)];
+  const below = (kind: string): string => join(bundle, `${cgroup.name}.${kind}`);
+  const [file, pidFile, log] = [below('json'), below('pid'), below('log')];
   const place: CommandPlace = {
     start: async (command, { stdio, terminal = false }) => {
       await writeFile(file, JSON.stringify(await processOf(process, command, terminal)), { mode: 0o600 });
+      const global = [...runtime.globalArgs, `--log=${log}`, '--log-format=json'];
       const options = ['--cgroup', cgroup.option, '--process', file, '--pid-file', pidFile];
-      const child = start(runtime.path, [...globalArgs, 'exec', ...options, record.id], { stdio: [...stdio] });
-      return new Command(child, { path: runtime.path, pidFile, cgroup });
+      const child = start(runtime.options.path, [...global, 'exec', ...options, record.id], { stdio: [...stdio] });
+      return new Command(child, {
+        ...{ runtime, containerId: record.id, program: command[0] ?? '' },
+        ...{ pidFile, log, cgroup },
+      });
     },
   };
   try {
     return await use(place, record);
   } finally {
-    await Promise.all([file, pidFile].map((path) => rm(path, { force: true })));
+    await Promise.all([file, pidFile, log].map((path) => rm(path, { force: true })));
     await cgroup.remove();
   }
 }
@@ -84,26 +94,49 @@ async function processOf(file: string, args: readonly string[], terminal: boolea
   return { ...process, args, env, terminal };
 }
 
-interface CommandParts {
-  /** The runtime's program. */
-  readonly path: string;
-  /** Where the runtime writes the command's pid. */
-  readonly pidFile: string;
+interface CommandParts extends Omit<EndedExec, 'exitCode' | 'signal'> {
   readonly cgroup: ExecCgroup;
+}
+
+/** How a command ended. */
+export interface CommandEnd {
+  readonly exitCode: number;
+  /** It was made to end. */
+  readonly stopped: boolean;
+  /** Why it could not be executed: then all that came on its outputs is the runtime's, and nobody's to see. */
+  readonly refusal?: string;
 }
 
 /** A command that a runtime executes in a container. */
 export class Command {
   readonly #child: ChildProcess;
-  readonly #pidFile: string;
+  readonly #parts: CommandParts;
   readonly #cgroup: ExecCgroup;
   readonly #ended: Promise<number>;
+  #begun: Promise<boolean> | undefined;
 
-  constructor(child: ChildProcess, { path, pidFile, cgroup }: CommandParts) {
+  constructor(child: ChildProcess, parts: CommandParts) {
     this.#child = child;
-    this.#pidFile = pidFile;
-    this.#cgroup = cgroup;
-    this.#ended = endOf(child, path, 'exit');
+    this.#parts = parts;
+    this.#cgroup = parts.cgroup;
+    this.#ended = endOf(child, parts.runtime.options.path, 'exit');
+  }
+
+  /**
+   * Settles when the command runs, or never will, which is answered by false. Until then what comes on its outputs may be
+   * the runtime's own.
+   */
+  begun(): Promise<boolean> {
+    this.#begun ??= this.#waitForBegin();
+    return this.#begun;
+  }
+
+  async #waitForBegin(): Promise<boolean> {
+    const { pidFile } = this.#parts;
+    const ended = this.#ended.catch(() => undefined);
+    for (let wait = BEGIN_MS; !existsSync(pidFile); wait = Math.min(2 * wait, BEGIN_AGAIN_MS))
+      if (await settlesWithin(ended, wait)) return existsSync(pidFile);
+    return true;
   }
 
   /**
@@ -121,12 +154,9 @@ export class Command {
    * Waits for the end of the command's own process and for what it wrote; what it put into the background is not waited
    * for. When `stop` fires before that end, sees to it: `kill`: with all that it started. `hang-up`: as when a terminal's
    * line is lost, so what was made to outlive that (nohup, a session of its own) does.
+   * @throws what {@link refusalOf} does: a failure of the runtime's own is no exit code.
    */
-  async endOrStop(
-    stop: AbortSignal,
-    way: 'kill' | 'hang-up',
-    outputs: CommandEnds,
-  ): Promise<{ exitCode: number; stopped: boolean }> {
+  async endOrStop(stop: AbortSignal, way: 'kill' | 'hang-up', outputs: CommandEnds): Promise<CommandEnd> {
     let stopping = Promise.resolve(false);
     const onStop = (): void => {
       stopping = this.#stop(way);
@@ -136,8 +166,10 @@ export class Command {
     try {
       await Promise.race([this.#ended, this.#commandEnd()]);
       void this.#tellOfEnd();
-      const exitCode = await this.#exitCode(stop, outputs);
-      return { exitCode, stopped: await stopping };
+      const exitCode = (await this.begun()) ? await this.#exitCode(stop, outputs) : await this.#ended;
+      if (await stopping) return { exitCode, stopped: true };
+      const refusal = await refusalOf({ ...this.#parts, exitCode, signal: this.#child.signalCode });
+      return { exitCode, stopped: false, ...(refusal === undefined ? {} : { refusal }) };
     } finally {
       stop.removeEventListener('abort', onStop);
       await stopping;
@@ -186,7 +218,7 @@ export class Command {
   }
 
   async #find(): Promise<ProcessIdentity | 'not-yet' | 'ended'> {
-    const pid = Number(await readFile(this.#pidFile, 'latin1').catch(() => ''));
+    const pid = Number(await readFile(this.#parts.pidFile, 'latin1').catch(() => ''));
     return pid > 0 ? (identify(pid) ?? 'ended') : 'not-yet';
   }
 

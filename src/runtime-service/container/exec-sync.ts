@@ -21,8 +21,9 @@ export interface ExecRequest {
 
 /**
  * Runs a command in a running container and returns its output and exit code (CRI ExecSync). It has ended when its own
- * process has: kubelet's probes do not wait for what a script leaves in the background.
- * @throws not-found; failed-precondition if it does not run; deadline-exceeded once `timeoutSeconds` pass or the caller
+ * process has: kubelet's probes do not wait for what a script leaves in the background. One that cannot be executed has the
+ * runtime's exit code, and on stderr the reason.
+ * @throws not-found; failed-precondition if it does not run; internal if the runtime fails; deadline-exceeded once `timeoutSeconds` pass or the caller
  * gives up: everything that the command has started is gone then.
  */
 export function execSync(
@@ -49,11 +50,12 @@ async function collect(place: CommandPlace, { record, command, stop }: Collected
     output.collect(pipes);
     const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
-    const { exitCode, stopped } = await running.endOrStop(stop, 'kill', pipes);
+    const { exitCode, stopped, refusal } = await running.endOrStop(stop, 'kill', pipes);
     if (stopped) {
       const what = `exec in container "${record.id}": "${command.join(' ')}"`;
       throw deadlineExceeded(`${what} did not end in time and was killed`);
     }
+    if (refusal !== undefined) return { exitCode, stdout: Buffer.alloc(0), stderr: Buffer.from(`${refusal}\n`) };
     return { exitCode, ...output.result() };
   } finally {
     pipes.close();

@@ -2,16 +2,31 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { CommandOutput } from '../../container/command-output.js';
 
-/** Hands a command's output to the client at the client's pace; where there is none, or no more, it is dropped. */
-export function forward(output: CommandOutput, sink: Writable | undefined): void {
-  if (sink === undefined) {
-    output.forward(() => true);
-    return;
-  }
-  sink.on('error', () => undefined); // the session's signal says that the client is gone
-  sink.on('drain', () => output.resume());
-  sink.on('close', () => output.resume());
-  output.forward((chunk) => !sink.writable || sink.write(chunk));
+/** What is held back of an output until its command has begun; the rest waits in the pipe. */
+const MAX_HELD = 64 << 10;
+
+/**
+ * Hands a command's output to the client at the client's pace; where there is none, or no more, it is dropped. So is all of
+ * a command that never begins: what comes then is the runtime's own. Until that is known it is held back.
+ */
+export function forward(output: CommandOutput, sink: Writable | undefined, begun: Promise<boolean>): void {
+  const give = (chunk: Buffer): boolean => !sink?.writable || sink.write(chunk);
+  let [held, bytes]: [Buffer[] | undefined, number] = [[], 0];
+  let drop = false;
+  sink?.on('error', () => undefined); // the session's signal says that the client is gone
+  sink?.on('drain', () => output.resume());
+  sink?.on('close', () => output.resume());
+  output.forward((chunk) => {
+    if (held === undefined) return drop || give(chunk);
+    held.push(chunk);
+    bytes += chunk.length;
+    return bytes < MAX_HELD;
+  });
+  void begun.then((runs) => {
+    const waiting = held ?? [];
+    [held, drop] = [undefined, !runs];
+    if (drop || waiting.map(give).every(Boolean)) output.resume();
+  });
 }
 
 export interface Feed {

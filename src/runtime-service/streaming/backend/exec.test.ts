@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { rejection, until, useScratch } from '../../../base/testing.js';
 import { execSync } from '../../container/exec-sync.js';
 import { stopContainer } from '../../container/stop.js';
+import { RUNC } from '../../../oci/testing.js';
 import { ContainerWorld } from '../../container/testing.js';
 import type { ExecTarget, StreamingBackend } from '../types.js';
 import { createStreamingBackend } from './index.js';
@@ -68,8 +69,23 @@ describe('exec without a terminal', () => {
     const session = new TestSession();
     const { exitCode } = await exec(session, '', { command: ['/no/such'] });
     expect(exitCode).not.toBe(0);
-    expect(session.stderr?.text).toMatch(/no such file|not found/);
+    expect(session.stderr?.text).toBe('exec: "/no/such": stat /no/such: no such file or directory\n');
+    expect(session.stdout.text).toBe('');
     expect(await execCgroups()).toEqual([]);
+  });
+
+  it('says a failure of the runtime’s own as such, and nothing to the client’s streams', async () => {
+    const path = await scratch.script('failing', 'echo secret >&2; exit 255');
+    const { options } = own.context.runtimes.get('');
+    Object.assign(options, { path });
+    for (const session of [new TestSession(), new TestSession({ tty: true })]) {
+      const error = await rejection(exec(session, 'true'));
+      expect(error.code).toBe('internal');
+      expect(error.message).toContain(`exec "${id}": it ended with exit code 255 before it started the command`);
+      expect([session.stdout.text, session.stderr?.text ?? '']).toEqual(['', '']);
+    }
+    expect(await execCgroups()).toEqual([]);
+    Object.assign(options, { path: RUNC });
   });
 
   it('carries much both ways, at the pace of a client that rests', async () => {

@@ -9,7 +9,8 @@ import { feed, forward } from './copy.js';
 /**
  * Runs a command for a client until its end (CRI Exec). When the client goes, the command is hung up on, and killed if
  * that does not end it; what it put beyond a hang-up's reach stays.
- * @throws not-found; failed-precondition if the container does not run; cancelled when the client went.
+ * @throws not-found; failed-precondition if the container does not run; internal if the runtime fails; cancelled when the
+ * client went.
  */
 export async function exec(
   context: ContainerContext,
@@ -26,12 +27,13 @@ async function withPipes(place: CommandPlace, { command }: ExecTarget, session: 
   const pipes = new CommandPipes({ stdin: stdin !== undefined });
   const fed = feed(stdin, pipes.stdin, { ends: true });
   try {
-    forward(pipes.stdout, stdout);
-    forward(pipes.stderr, stderr);
     const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
-    const { exitCode } = await running.endOrStop(signal, 'hang-up', pipes);
+    forward(pipes.stdout, stdout, running.begun());
+    forward(pipes.stderr, stderr, running.begun());
+    const { exitCode, refusal } = await running.endOrStop(signal, 'hang-up', pipes);
     throwIfAborted(signal);
+    if (refusal !== undefined) stderr?.write(`${refusal}\n`);
     return exitCode;
   } finally {
     fed.stop();
@@ -45,12 +47,13 @@ async function withTerminal(place: CommandPlace, { command }: ExecTarget, sessio
   // A terminal has no end of input: half-close leaves it as it is, as with the peers.
   const fed = feed(stdin, terminal.input, { ends: false });
   try {
-    forward(terminal.output, stdout);
     session.onResize((size) => terminal.resize(size));
     const running = await place.start(command, { stdio: terminal.stdio, terminal: true });
     terminal.handOver((size) => running.resize(size));
-    const { exitCode } = await running.endOrStop(signal, 'hang-up', terminal);
+    forward(terminal.output, stdout, running.begun());
+    const { exitCode, refusal } = await running.endOrStop(signal, 'hang-up', terminal);
     throwIfAborted(signal);
+    if (refusal !== undefined) stdout?.write(`${refusal}\r\n`);
     return exitCode;
   } finally {
     fed.stop();
