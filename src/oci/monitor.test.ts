@@ -38,7 +38,7 @@ async function prepare({ args, runtime: options = {}, container: more = {}, conm
       name: 'n',
       bundle,
       persistDir: scratch.path('persist'),
-      logPath: scratch.path('log'),
+      log: { directory: scratch.root, path: 'a:b/log:1' },
     },
     ...{ terminal, stdin: false, leaveStdinOpen: false },
     ...more,
@@ -76,7 +76,7 @@ describe('a monitored container', () => {
     expect(await readExit(container)).toMatchObject({ exitCode: 7, oomKilled: false });
     const afterReboot = { ...container, bundle: scratch.path('nothing') };
     expect(await readExit(afterReboot)).toMatchObject({ exitCode: 7, oomKilled: false });
-    const lines = (await readFile(container.logPath, 'utf8')).trim().split('\n');
+    const lines = (await readFile(scratch.path('a:b', 'log:1'), 'utf8')).trim().split('\n');
     expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) /, '')).sort()).toEqual([
       'stderr F err',
       'stdout F out',
@@ -103,7 +103,7 @@ describe('a monitored container', () => {
   });
 
   it('needs no log, and can have a terminal', async () => {
-    const container = { logPath: '', terminal: true } as const;
+    const container = { log: undefined, terminal: true } as const;
     const { create, runtime } = await prepare({ args: ['sh', '-c', 'test -t 0 && exit 3'], container });
     const { monitor } = await create();
     await runtime.start('one');

@@ -10,6 +10,7 @@ import { readIfExists } from '../base/files.js';
 import { bounded, MINIMAL_ENV, start, tail } from '../base/spawn.js';
 import { killTree } from '../base/sys/kill-tree.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
+import { LentLog, LOG_PATH_OPTION, type LogPlace } from './monitor-log.js';
 import { processOfPidFile } from './pid-file.js';
 import { lastLogMessage, type OciRuntime } from './runtime.js';
 
@@ -33,8 +34,8 @@ export interface MonitoredContainer {
   readonly bundle: string;
   /** Survives a reboot: conmon writes the exit code there too, after that in the bundle, as this disk may be full. */
   readonly persistDir: string;
-  /** The log in CRI's format; empty for none. */
-  readonly logPath: string;
+  /** The log in CRI's format; absent for none. */
+  readonly log?: LogPlace | undefined;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Leave stdin open when a client detaches. */
@@ -56,10 +57,16 @@ export class Monitor {
 
   /**
    * Has conmon create the container by the runtime. After a failure neither conmon nor what it started is left.
-   * @throws internal with the runtime's message if it refuses; deadline-exceeded; unavailable without a conmon.
+   * @throws internal with the runtime's message if it refuses; deadline-exceeded; unavailable without a conmon;
+   * invalid-argument for a log's path where no log can be.
    */
-  create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
-    return runtime.options.creates.run(container.sandboxId, () => this.#create(container, runtime));
+  async create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
+    const log = container.log && (await LentLog.lend(container.log, container.bundle, 'log'));
+    try {
+      return await runtime.options.creates.run(container.sandboxId, () => this.#create(container, runtime));
+    } finally {
+      await log?.giveBack();
+    }
   }
 
   async #create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
@@ -141,7 +148,7 @@ function monitorArgs(container: MonitoredContainer, runtime: OciRuntime): string
     // conmon ends at the first that it cannot write, and begins with the second.
     ...['--exit-dir', container.persistDir, '--persist-dir', bundle],
     // k8s-file is CRI's format; --no-sync-log: exits do not wait for the disk.
-    ...['--log-path', container.logPath === '' ? 'off:' : `k8s-file:${container.logPath}`, '--no-sync-log'],
+    ...['--log-path', container.log === undefined ? 'off:' : LOG_PATH_OPTION, '--no-sync-log'],
     // Version 1 answers with `data`; the older one has a key for each verb.
     ...['--full-attach', '--log-level', 'warning', '--api-version', '1'],
     ...(runtime.options.cgroupDriver === 'systemd' ? ['--systemd-cgroup'] : []),

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
 import { internal } from '../errors.js';
+import type { Appended } from './append-below.js';
 import type { MountRequest, OverlayRequest } from './calls.js';
 import { makeSysError } from './libc.js';
 import type { Operations, Reply } from './worker.js';
@@ -44,6 +45,9 @@ export async function readInRoot(root: string, path: string, limit = 1 << 20): P
   const bytes = await call('readInRoot', root, path, limit);
   return bytes === undefined ? undefined : Buffer.from(bytes);
 }
+
+/** Opens a regular file below `directory` for appending, made if need be, and follows no link to it. */
+export const appendBelow = (directory: string, path: string): Promise<Appended> => call('appendBelow', directory, path);
 
 /** Removes a tree with paths that are too long for `node:fs`. */
 export const removeDeepTree = (path: string): Promise<void> => call('removeTree', path);

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 
+import { appendBelowSync } from './append-below.js';
 import {
   bringUpLoopbackInSync,
   createNetnsSync,
@@ -24,6 +25,7 @@ const operations = {
   createNetns: createNetnsSync,
   bringUpLoopbackIn: bringUpLoopbackInSync,
   writeInNetns: writeInNetnsSync,
+  appendBelow: appendBelowSync,
   readInRoot: readInRootSync,
   findInRoot: findInRootSync,
   syncFileSystem: syncFileSystemSync,

@@ -9,6 +9,7 @@ import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf, removeLeftCgroup } from '../../oci/cgroup.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
+import type { LogPlace } from '../../oci/monitor-log.js';
 import type { SelinuxLabels } from '../../oci/selinux/label.js';
 import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
 import type { OciSpec, OciUser } from '../../oci/spec/types.js';
@@ -22,7 +23,7 @@ import { checkDevicePaths, prepareHost } from './host-mounts.js';
 import { endProcesses } from './kill.js';
 import { containerName } from './name.js';
 import { containerPaths, type ContainerPaths } from './paths.js';
-import { makeRecord } from './record.js';
+import { logPlace, makeRecord } from './record.js';
 import { containerSpec } from './spec.js';
 import { moveContainer } from './state.js';
 import type { ContainerConfig, ContainerProcesses, ContainerRecord, VolumeImage } from './types.js';
@@ -120,13 +121,14 @@ async function acquireAll(
   if (sandbox.record.config.userns !== undefined) await openToPod(paths);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
   undo.push('volumes', () => unmountVolumes(paths.volumes));
+  const log = logPlace(record, sandbox.record);
   const [user] = await settleAll<[OciUser, unknown]>([
     prepareBundle(context, { record, sandbox: sandbox.record, image, paths, labels }),
-    prepareHost(context.runtimes, record, labels?.mount),
+    prepareHost(context.runtimes, { ...record, logDirectory: log?.directory }, labels?.mount),
   ]);
   const { cgroupDriver } = context.runtimes.get(record.handler).options;
   undo.push('cgroup', () => removeLeftCgroup(cgroupDriver, sandbox.record.cgroupParent, id));
-  const processes = await createProcesses(context, { record, bundle: paths.bundle }, undo);
+  const processes = await createProcesses(context, { record, bundle: paths.bundle, log }, undo);
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes, user }));
   // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
   readyPause(context, record.sandboxId);
@@ -153,15 +155,19 @@ async function openToPod({ bundle }: ContainerPaths): Promise<void> {
 
 async function createProcesses(
   context: ContainerContext,
-  { record, bundle }: { readonly record: ContainerRecord; readonly bundle: string },
+  {
+    record,
+    bundle,
+    log,
+  }: { readonly record: ContainerRecord; readonly bundle: string; readonly log?: LogPlace | undefined },
   undo: UndoStack,
 ): Promise<ContainerProcesses> {
-  const { id, sandboxId, name, logPath } = record;
+  const { id, sandboxId, name } = record;
   const { stdin, stdinOnce, tty } = record.config;
   const runtime = context.runtimes.get(record.handler);
   undo.push('runtime', () => runtime.delete(id));
   // Nothing ends the input of a terminal (CRI stdin_once), as with the peers.
-  const io = { logPath, terminal: tty, stdin, leaveStdinOpen: stdin && (tty || !stdinOnce) };
+  const io = { log, terminal: tty, stdin, leaveStdinOpen: stdin && (tty || !stdinOnce) };
   const monitored = await context.monitor.create(
     { id, sandboxId, name, bundle, persistDir: context.store.dirOf(id), ...io },
     runtime,

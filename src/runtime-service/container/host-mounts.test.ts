@@ -23,18 +23,18 @@ const of = (hostPath: string, more: Partial<ContainerMount> = {}): ContainerMoun
   ...more,
 });
 
-function prepareWith(path: string, mounts: readonly ContainerMount[], logPath = ''): Promise<void> {
+function prepareWith(path: string, mounts: readonly ContainerMount[], logDirectory?: string): Promise<void> {
   const runtimes = new Runtimes(
     new Map([['test', ownRuntime(scratch, { path })]]),
     'test',
     new HostFeatures(scratch.root),
   );
-  return prepareHost(runtimes, { handler: 'test', logPath, config: containerConfig({ mounts }) });
+  return prepareHost(runtimes, { handler: 'test', logDirectory, config: containerConfig({ mounts }) });
 }
 
 describe('what a container has of the host', () => {
-  const prepare = (mounts: readonly ContainerMount[], logPath = ''): Promise<void> =>
-    prepareWith(RUNC, mounts, logPath);
+  const prepare = (mounts: readonly ContainerMount[], logDirectory?: string): Promise<void> =>
+    prepareWith(RUNC, mounts, logDirectory);
 
   beforeEach(async () => {
     await mkdir(scratch.path('point', 'below'), { recursive: true });
@@ -46,7 +46,7 @@ describe('what a container has of the host', () => {
   });
 
   it('is made where it is missing', async () => {
-    await prepare([of(scratch.path('a', 'b')), of(scratch.path('a', 'b'))], scratch.path('logs', 'pod', 'c.log'));
+    await prepare([of(scratch.path('a', 'b')), of(scratch.path('a', 'b'))], scratch.path('logs', 'pod'));
     expect([existsSync(scratch.path('a', 'b')), existsSync(scratch.path('logs', 'pod'))]).toEqual([true, true]);
   });
 

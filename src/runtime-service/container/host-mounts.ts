@@ -1,5 +1,3 @@
-import { dirname } from 'node:path';
-
 import { failedPrecondition } from '../../base/errors.js';
 import { makeHostDirectory, realPaths, typesOfPaths } from '../../base/host-paths.js';
 import { mountOf, readMountTable } from '../../base/mount-table.js';
@@ -9,8 +7,13 @@ import type { ContainerDevice } from '../../oci/spec/devices.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerRecord } from './types.js';
 
+interface HostParts extends Pick<ContainerRecord, 'handler' | 'config'> {
+  /** The pod's; absent for a container without a log. */
+  readonly logDirectory: string | undefined;
+}
+
 /**
- * Prepares what a container has of the host: the log's directory, a directory for a mount source that is missing, as
+ * Prepares what a container has of the host: the pod's log directory, a directory for a mount source that is missing, as
  * the peers do, sources that pass on the mounts that are to be seen, and those relabelled that the request says.
  * @param label the container's SELinux label of files, where it has one.
  * @throws invalid-argument where something else is in the way; failed-precondition for a source that is not shared;
@@ -18,18 +21,18 @@ import type { ContainerRecord } from './types.js';
  */
 export async function prepareHost(
   runtimes: Runtimes,
-  { handler, logPath, config }: Pick<ContainerRecord, 'handler' | 'logPath' | 'config'>,
+  { handler, logDirectory, config }: HostParts,
   label?: string,
 ): Promise<void> {
   const mounts = config.mounts.filter(({ image }) => image === undefined);
   if (mounts.some(({ recursiveReadOnly }) => recursiveReadOnly)) await runtimes.require(handler, 'recursiveReadOnly');
   if (mounts.some(({ mappings }) => mappings !== undefined)) await runtimes.require(handler, 'userNamespaces');
   const sources = [...new Set(mounts.map(({ hostPath }) => hostPath))];
-  const logs = logPath === '' ? [] : [dirname(logPath)];
+  const logs = logDirectory === undefined ? [] : [logDirectory];
   const types = await typesOfPaths([...sources, ...logs], { what: 'mount source or log directory' });
   for (const path of sources) if (!types.has(path)) await makeHostDirectory(path, { what: 'mount source' });
   for (const path of logs)
-    if (types.get(path) !== 'directory') await makeHostDirectory(path, { what: `log path ${logPath}: directory` });
+    if (types.get(path) !== 'directory') await makeHostDirectory(path, { what: 'log directory' });
   await checkPropagation(mounts);
   if (label === undefined) return;
   for (const { hostPath, selinuxRelabel } of mounts) if (selinuxRelabel) await relabel(hostPath, label);

@@ -1,9 +1,10 @@
-import { join, normalize } from 'node:path';
+import { join, normalize, relative } from 'node:path';
 
 import { nowNs } from '../../base/clock.js';
 import { failedPrecondition, invalidArgument } from '../../base/errors.js';
 import { sameMappings } from '../../base/id-mapping.js';
 import { newId } from '../../base/ids.js';
+import type { LogPlace } from '../../oci/monitor-log.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import type { ContainerImage, ImageNames } from './context.js';
 import { signalName } from './signals.js';
@@ -48,6 +49,13 @@ function checkUserns({ userns: asked }: ContainerConfig, { id, config: { userns 
   const same =
     asked === 'node' || userns === undefined ? asked === 'node' && userns === undefined : sameMappings(asked, userns);
   if (!same) throw invalidArgument(`namespace_options.userns_options is not that of sandbox "${id}"`);
+}
+
+/** Where a container's log is; undefined for none. */
+export function logPlace({ logPath: path }: ContainerRecord, sandbox: SandboxRecord): LogPlace | undefined {
+  if (path === '') return undefined;
+  const directory = normalize(`${sandbox.config.logDirectory}/.`);
+  return { directory, path: relative(directory, path) };
 }
 
 /** CRI ContainerConfig.log_path is below PodSandboxConfig.log_directory; without either there is no log. */

@@ -1,35 +1,94 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
-import { sleep } from '../../base/abort.js';
+import { settlesWithin, sleep } from '../../base/abort.js';
 import { deadlineExceeded, errnoOf, failedPrecondition } from '../../base/errors.js';
+import { makeHostDirectory, typesOfPaths } from '../../base/host-paths.js';
+import { isAlive } from '../../base/sys/process.js';
+import { inodeName, LentLog, type LogPlace } from '../../oci/monitor-log.js';
 import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
+import { logPlace } from './record.js';
 import type { ContainerProcesses, ContainerRecord } from './types.js';
 
 const REOPEN_TIMEOUT_MS = 5_000;
 const LOOK_AGAIN_MS = 5;
+const LOOK_LATE_MS = 200;
 /** conmon's control message for "reopen the logs". */
 const REOPEN = '2 0 0\n';
 
 /**
  * Has conmon write to a new file at the log's path, after the old one was renamed (CRI ReopenContainerLog). A log that was
- * not renamed stays as it is: conmon would replace it, and its lines would be lost.
+ * not renamed stays as it is: conmon would empty it, and its lines would be lost.
  * @throws not-found; failed-precondition if the container does not run, has no log, or its monitor is gone;
- * deadline-exceeded if conmon does not answer.
+ * invalid-argument where something else has the log's place; deadline-exceeded if conmon does not answer.
  */
 export async function reopenLog(context: ContainerContext, idOrPrefix: string): Promise<void> {
   const { id } = context.store.find(idOrPrefix).record;
   await context.locks.run(id, async () => {
     const { record, status } = context.store.find(id);
     if (status.state !== 'running') throw failedPrecondition(`container "${id}" does not run: it is ${status.state}`);
-    if (record.logPath === '') throw failedPrecondition(`container "${id}" has no log`);
-    if (await writesTo(status.processes, record.logPath)) return;
-    await mkdir(dirname(record.logPath), { recursive: true, mode: 0o755 });
-    await tellMonitor(record, join(containerPaths(context.stateDir, id).bundle, 'ctl'));
-    await waitForNewLog(record, status.processes);
+    const place = logPlace(record, context.sandboxes.find(record.sandboxId).record);
+    if (place === undefined) throw failedPrecondition(`container "${id}" has no log`);
+    await ensureLogDirectory(place);
+    const { processes } = status;
+    const before = late.get(id);
+    if (before !== undefined) await inTime(record, before);
+    if (await hasOpen(processes, await inodeAt(record.logPath))) return;
+    await reopen(record, processes, { place, bundle: containerPaths(context.stateDir, id).bundle });
   });
+}
+
+async function ensureLogDirectory({ directory }: LogPlace): Promise<void> {
+  const what = 'log directory';
+  const types = await typesOfPaths([directory], { what });
+  if (!types.has(directory)) await makeHostDirectory(directory, { what });
+}
+
+async function reopen(
+  record: ContainerRecord,
+  processes: ContainerProcesses,
+  { place, bundle }: { readonly place: LogPlace; readonly bundle: string },
+): Promise<void> {
+  const log = await LentLog.lend(place, bundle, 'log.tmp');
+  const over = (async () => {
+    try {
+      await tellMonitor(record, join(bundle, 'ctl'));
+      await waitForReopening(log, record, processes);
+    } finally {
+      await log.giveBack();
+      late.delete(record.id);
+    }
+  })();
+  late.set(record.id, over);
+  await inTime(record, over);
+}
+
+/**
+ * Of monitors that have not reopened yet. They must still find what they were told to open: without it they would end, and
+ * exit codes with them. And they are not told again: of two messages that arrive together conmon follows the first twice.
+ */
+const late = new Map<string, Promise<void>>();
+
+async function inTime({ id, logPath }: ContainerRecord, over: Promise<void>): Promise<void> {
+  if (await settlesWithin(over, REOPEN_TIMEOUT_MS)) return over;
+  throw deadlineExceeded(`the monitor of container "${id}" does not reopen ${logPath}`);
+}
+
+/** Settles when conmon has it open, or has ended. */
+async function waitForReopening(
+  log: LentLog,
+  { id, logPath }: ContainerRecord,
+  processes: ContainerProcesses,
+): Promise<void> {
+  for (let wait = LOOK_AGAIN_MS; !(await log.isTaken()); wait = Math.min(2 * wait, LOOK_LATE_MS)) {
+    if (!isAlive(processes.monitor)) throw failedPrecondition(`container "${id}" has no monitor any more`);
+    // What an older version started has the log's own path, and puts a file of its own there.
+    const other = await inodeAt(logPath);
+    if (other !== log.inode && (await hasOpen(processes, other))) return;
+    await sleep(wait);
+  }
 }
 
 /** Opened without waiting: the fifo of a dead conmon has no reader. */
@@ -47,25 +106,15 @@ async function tellMonitor({ id }: ContainerRecord, fifo: string): Promise<void>
   }
 }
 
-/** One message at a time: conmon loses the second of two that arrive together, so its effect is awaited. */
-async function waitForNewLog({ id, logPath }: ContainerRecord, processes: ContainerProcesses): Promise<void> {
-  const end = Date.now() + REOPEN_TIMEOUT_MS;
-  while (!(await writesTo(processes, logPath))) {
-    if (Date.now() > end) throw deadlineExceeded(`the monitor of container "${id}" does not reopen ${logPath}`);
-    await sleep(LOOK_AGAIN_MS);
-  }
-}
-
-/** Whether conmon has the very file at `path` open. */
-async function writesTo({ monitor }: ContainerProcesses, path: string): Promise<boolean> {
-  const log = await inodeOf(path);
-  if (log === undefined) return false;
+/** Whether conmon has the very file open. */
+async function hasOpen({ monitor }: ContainerProcesses, inode: string | undefined): Promise<boolean> {
   const dir = `/proc/${monitor.pid}/fd`;
-  const open = await Promise.all((await readdir(dir).catch(() => [])).map((fd) => inodeOf(join(dir, fd))));
-  return open.includes(log);
+  const names = await readdir(dir).catch(() => []);
+  const open = await Promise.all(names.map((fd) => stat(join(dir, fd), { bigint: true }).catch(() => undefined)));
+  return open.some((file) => file?.isFile() && inodeName(file) === inode);
 }
 
-async function inodeOf(path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ? `${found.dev}:${found.ino}` : undefined;
+async function inodeAt(path: string): Promise<string | undefined> {
+  const found = await lstat(path, { bigint: true }).catch(() => undefined);
+  return found?.isFile() ? inodeName(found) : undefined;
 }
