@@ -1,6 +1,6 @@
 import { deadlineExceeded, hasCode, internal, invalidArgument, type GantryError } from './errors.js';
 import { commandLine, run, tail, type RunResult } from './spawn.js';
-import { cachedTypeOf, type PathType } from './sys/cached-type.js';
+import { cachedStatOf, cachedTypeOf, type PathType } from './sys/cached-type.js';
 
 /**
  * What can only be learned by touching a path of a request, which may lie on a file system that does not answer. A child
@@ -62,6 +62,49 @@ export async function makeHostDirectory(path: string, options: ProbeOptions): Pr
   const said = stderr.toString().trim();
   const refuse = /File exists|Not a directory/.test(said) ? invalidArgument : internal;
   throw refuse(`${options.what} ${path} cannot be made: ${tail(said, 500)}`);
+}
+
+/** Something that a path leads to. */
+export interface PathLook {
+  readonly type: 'file' | 'directory' | 'link' | 'other';
+  readonly size: number;
+}
+
+/**
+ * Looks at what a path leads to, or with `follow: false` at a link itself; undefined for nothing.
+ * @throws deadline-exceeded naming one that does not answer.
+ */
+export async function lookAtPath(
+  path: string,
+  { follow, ...options }: ProbeOptions & { readonly follow: boolean },
+): Promise<PathLook | undefined> {
+  const cached = cachedStatOf(path, { follow });
+  if (cached !== undefined) return toLook(cached);
+  const command = ['stat', ...(follow ? ['-L'] : []), '--printf', '%f %s', '--'];
+  const { exitCode, stdout } = await probe([path], options, command);
+  const [mode = '', size = ''] = stdout.toString().split(' ');
+  return exitCode === 0 ? toLook({ mode: parseInt(mode, 16), size: Number(size) }) : undefined;
+}
+
+const LOOKS: Readonly<Record<number, PathLook['type']>> = { 0o100000: 'file', 0o040000: 'directory', 0o120000: 'link' };
+
+export function toLook({ mode, size }: { readonly mode: number; readonly size: number }): PathLook {
+  return { type: LOOKS[mode & 0o170000] ?? 'other', size };
+}
+
+/** What a link says. @throws invalid-argument for what is none */
+export async function readHostLink(path: string, options: ProbeOptions): Promise<string> {
+  const { exitCode, stdout } = await probe([path], options, ['readlink', '-n', '--']);
+  if (exitCode !== 0) throw invalidArgument(`${options.what} ${path} is no link any more`);
+  return stdout.toString();
+}
+
+/** The first bytes of a file, without waiting for the writer of what is a fifo by now. @throws invalid-argument */
+export async function readHostFile(path: string, limit: number, options: ProbeOptions): Promise<Buffer> {
+  const command = ['dd', 'status=none', 'iflag=nonblock,count_bytes,fullblock', 'bs=64K', `count=${limit}`];
+  const { exitCode, stdout, stderr } = await probe([`if=${path}`], options, command);
+  if (exitCode === 0) return stdout;
+  throw invalidArgument(`${options.what} ${path} cannot be read: ${tail(stderr.toString().trim(), 500)}`);
 }
 
 async function probe(

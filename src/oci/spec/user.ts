@@ -15,12 +15,13 @@ export interface UserRequest {
 }
 
 /** A table that is larger is refused; the largest distributions' have some kilobytes. */
-const MAX_TABLE_BYTES = 4 << 20;
+export const MAX_TABLE_BYTES = 4 << 20;
 
 interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  readonly home: string;
 }
 
 interface GroupEntry {
@@ -60,7 +61,7 @@ function wanted({ uid, username, gid, imageUser }: UserRequest): { user: string;
 function findUser(entries: readonly PasswdEntry[], user: string): PasswdEntry {
   if (user === '') return findUser(entries, '0');
   const uid = parseId(user);
-  if (uid !== undefined) return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0 };
+  if (uid !== undefined) return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0, home: '' };
   const named = isNumeric(user) ? undefined : entries.find((entry) => entry.name === user);
   if (named === undefined) throw failedPrecondition(`the image's /etc/passwd has no user "${user}"`);
   return named;
@@ -85,11 +86,11 @@ async function readTable(rootfs: string, path: string): Promise<string[]> {
 }
 
 /** passwd(5): name:password:uid:gid:comment:home:shell. */
-function parsePasswd(line: string): PasswdEntry[] {
-  const [name = '', , uidText = '', gidText = ''] = line.split(':');
+export function parsePasswd(line: string): PasswdEntry[] {
+  const [name = '', , uidText = '', gidText = '', , home = ''] = line.split(':');
   const uid = parseId(uidText);
   const gid = parseId(gidText);
-  return name === '' || uid === undefined || gid === undefined ? [] : [{ name, uid, gid }];
+  return name === '' || uid === undefined || gid === undefined ? [] : [{ name, uid, gid, home }];
 }
 
 /** group(5): name:password:gid:members. */

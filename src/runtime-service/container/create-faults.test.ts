@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
 import { describeError, internal } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
+import { mknodSync } from '../../base/sys/calls.js';
 import { unmount } from '../../base/sys/sys.js';
 import { rejection, until, useScratch } from '../../base/testing.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
@@ -89,6 +90,23 @@ describe('a creation that fails leaves nothing', () => {
       echo $path > ${made}; exit 1`;
     await fails({ runtimePath: await wrapped('create', body) });
     expect(await readFile(made, 'utf8')).toMatch(/^\/gantry-unit-/);
+  });
+
+  it('for an image whose account files the runtime would wait for, without waiting', async () => {
+    const own = await ContainerWorld.make(scratch);
+    const sandboxId = await own.sandbox();
+    await rm(scratch.path('image', 'etc', 'passwd'));
+    await symlink('/proc/kmsg', scratch.path('image', 'etc', 'passwd'));
+    const link = await failsIn(own, sandboxId, {});
+    expect(link.code).toBe('failed-precondition');
+    expect(link.message).toContain("the container's /etc/passwd, a link to /proc/kmsg, is no regular file");
+    mknodSync(scratch.path('fifo'), 0o010644, { major: 0, minor: 0 });
+    const over = { containerPath: '/etc/group', hostPath: scratch.path('fifo') };
+    const mounts = [{ ...over, readonly: true, propagation: 'private' as const }];
+    const mounted = await failsIn(own, sandboxId, { mounts });
+    expect(mounted.message).toContain("the container's /etc/passwd, a link to /proc/kmsg");
+    await rm(scratch.path('image', 'etc', 'passwd'));
+    expect((await failsIn(own, sandboxId, { mounts })).message).toContain("the container's /etc/group is no regular");
   });
 
   it('for a stop signal or a command that the image should have', async () => {

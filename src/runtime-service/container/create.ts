@@ -11,7 +11,9 @@ import { cgroupDirsOf, removeLeftCgroup } from '../../oci/cgroup.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
 import type { LogPlace } from '../../oci/monitor-log.js';
 import type { SelinuxLabels } from '../../oci/selinux/label.js';
-import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
+import { checkAccountFiles, homeOf } from '../../oci/spec/account-files.js';
+import { ContainerView } from '../../oci/spec/container-view.js';
+import { containerMounts, type ContainerMount, type ImageSource } from '../../oci/spec/mounts.js';
 import type { OciSpec, OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
 import { sandboxPaths, usernsOf } from '../../sandbox/files.js';
@@ -202,6 +204,13 @@ async function writeSpec(
   const files = sandboxPaths(context.stateDir, sandbox.id);
   const { security } = record.config;
   await checkDevicePaths(record.config.devices);
+  const shared = { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' };
+  const all = containerMounts({
+    ...{ files: shared, own: mounts, privileged: security.privileged },
+    readonlyRoot: security.readonlyRootfs,
+  });
+  const view = new ContainerView(paths.rootfs, all);
+  await checkAccountFiles(view);
   const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });
   const spec = containerSpec({
     record,
@@ -210,11 +219,12 @@ async function writeSpec(
     ...(security.pid === 'target' ? { target: targetInit(context, record) } : {}),
     image,
     user,
+    home: await homeOf(view, paths.rootfs, user.uid),
     confinement: await confine(context.confiners, security),
     labels,
-    mounts,
+    own: mounts,
+    mounts: all,
     rootfs: paths.rootfs,
-    files: { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' },
     runtime: context.runtimes.get(record.handler),
   });
   await writeBundle(paths, spec);

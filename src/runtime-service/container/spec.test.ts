@@ -4,6 +4,7 @@ import { thrown, useScratch } from '../../base/testing.js';
 import { isCgroupV2 } from '../../oci/cgroup.js';
 import type { AnnotationRules } from '../../oci/spec/annotations.js';
 import { ociCapabilities } from '../../oci/spec/capabilities.js';
+import { containerMounts } from '../../oci/spec/mounts.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { ownRuntime } from '../../oci/testing.js';
 import { podConfig } from '../../sandbox/testing.js';
@@ -53,11 +54,17 @@ function spec(
     ...(target === undefined ? {} : { target }),
     image: { ...IMAGE, config: { ...IMAGE.config, ...image } },
     user: { uid: 5, gid: 6 },
+    home: '/home/five',
     confinement: { capabilities: ociCapabilities({ privileged: false, add: [], drop: [] }), ...confinement },
     labels,
-    mounts: own.mounts,
+    own: own.mounts,
+    mounts: containerMounts({
+      files: { resolvConf: '/s/resolv.conf', hostname: '/s/hostname', hosts: '/s/hosts', shm: '/s/shm' },
+      own: own.mounts,
+      privileged: own.security.privileged,
+      readonlyRoot: own.security.readonlyRootfs,
+    }),
     rootfs: '/bundle/rootfs',
-    files: { resolvConf: '/s/resolv.conf', hostname: '/s/hostname', hosts: '/s/hosts', shm: '/s/shm' },
     runtime: ownRuntime(scratch, annotations === undefined ? {} : { annotations }),
   });
 }
@@ -146,12 +153,16 @@ describe('the environment', () => {
     const found = spec({ image, config }).process.env;
     expect(new Set(found).size).toBe(found.length);
     expect(env({ image, config })).toEqual({
-      ...{ PATH: '/image', HOSTNAME: 'web-0', A: 'later', B: 'last', C: 'x=y', EMPTY: '' },
+      ...{ PATH: '/image', HOSTNAME: 'web-0', HOME: '/home/five', A: 'later', B: 'last', C: 'x=y', EMPTY: '' },
     });
   });
 
   it('has a path, a terminal’s kind and a hostname of its own', () => {
     expect(env({ image: { env: [] } })['PATH']).toContain('/usr/sbin:/usr/bin');
+    expect(env({ image: { env: [] } })['HOME']).toBe('/home/five');
+    expect(env({ image: { env: ['HOME=/image'] } })['HOME']).toBe('/image');
+    // Runtimes take an empty one for none.
+    expect(env({ config: { env: [{ key: 'HOME', value: '' }] } })['HOME']).toBe('/home/five');
     expect(env({ config: { tty: true } })['TERM']).toBe('xterm');
     expect(env({})['TERM']).toBeUndefined();
     expect(env({ image: { env: ['TERM=vt'] }, config: { tty: true } })['TERM']).toBe('vt');

@@ -10,12 +10,12 @@ import type { SelinuxLabels } from '../../oci/selinux/label.js';
 import { isUnconfined } from '../../oci/selinux/selinux.js';
 import { ociAnnotations } from '../../oci/spec/annotations.js';
 import { planDevices } from '../../oci/spec/devices.js';
-import { containerMounts, rootfsPropagation, type ContainerMount, type SandboxFiles } from '../../oci/spec/mounts.js';
+import { rootfsPropagation, type ContainerMount } from '../../oci/spec/mounts.js';
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { MASKED_PATHS, READONLY_PATHS } from '../../oci/spec/paths.js';
 import { inheritedRlimits } from '../../oci/spec/rlimits.js';
 import { fitResources, ociResources } from '../../oci/spec/resources.js';
-import type { OciNamespace, OciProcess, OciResources, OciSpec, OciUser } from '../../oci/spec/types.js';
+import type { OciMount, OciNamespace, OciProcess, OciResources, OciSpec, OciUser } from '../../oci/spec/types.js';
 import { podFacts } from '../../sandbox/annotations.js';
 import { hostnameOf } from '../../sandbox/files.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
@@ -31,13 +31,16 @@ export interface SpecInput {
   readonly target?: ProcessIdentity;
   readonly image: ContainerImage;
   readonly user: OciUser;
+  /** Where the environment names no HOME. */
+  readonly home: string;
   readonly confinement: Confinement;
   /** Absent where none are set. */
   readonly labels?: SelinuxLabels | undefined;
   /** Its own mounts, all with paths of the host. */
-  readonly mounts: readonly ContainerMount[];
+  readonly own: readonly ContainerMount[];
+  /** All mounts, as {@link containerMounts} has them. */
+  readonly mounts: readonly OciMount[];
   readonly rootfs: string;
-  readonly files: SandboxFiles;
   readonly runtime: OciRuntime;
 }
 
@@ -53,10 +56,7 @@ export function containerSpec(input: SpecInput): OciSpec {
     ociVersion: '1.0.2',
     process: containerProcess(input),
     root: { path: input.rootfs, readonly: security.readonlyRootfs },
-    mounts: containerMounts({
-      ...{ files: input.files, own: input.mounts, privileged },
-      readonlyRoot: security.readonlyRootfs,
-    }),
+    mounts: input.mounts,
     annotations: containerAnnotations(input),
     linux: {
       namespaces: containerNamespaces(input),
@@ -66,7 +66,7 @@ export function containerSpec(input: SpecInput): OciSpec {
       resources: { ...ociResources(resources, devices.rules), ...pidsOf(input) },
       maskedPaths: privileged ? [] : (security.maskedPaths ?? MASKED_PATHS),
       readonlyPaths: privileged ? [] : (security.readonlyPaths ?? READONLY_PATHS),
-      rootfsPropagation: rootfsPropagation(input.mounts),
+      rootfsPropagation: rootfsPropagation(input.own),
       ...(seccomp === undefined ? {} : { seccomp }),
       ...(input.labels === undefined ? {} : { mountLabel: input.labels.mount }),
     },
@@ -129,12 +129,17 @@ function commandLine({ record: { config }, image }: SpecInput): string[] {
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The image's environment under the request's; the last of two settings wins. */
-function environment({ record: { config }, image, sandbox }: SpecInput): string[] {
+/**
+ * The image's environment under the request's; the last of two settings wins. It always has a HOME: without one, or with an
+ * empty one, the runtime would look for it in the container's /etc/passwd, which may be anything by then.
+ */
+function environment({ record: { config }, image, sandbox, home }: SpecInput): string[] {
   const all = [DEFAULT_PATH, `HOSTNAME=${hostnameOf(sandbox.config, sandbox.id)}`];
   if (config.tty) all.push('TERM=xterm');
   all.push(...image.config.env, ...config.env.map(({ key, value }) => `${key}=${value}`));
-  return [...new Map(all.map((entry) => [entry.split('=', 1)[0], entry])).values()];
+  const set = new Map(all.map((entry) => [entry.split('=', 1)[0], entry]));
+  if ((set.get('HOME') ?? 'HOME=') === 'HOME=') set.set('HOME', `HOME=${home}`);
+  return [...set.values()];
 }
 
 function containerNamespaces({ record, sandbox, pause, target }: SpecInput): OciNamespace[] {
