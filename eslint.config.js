@@ -23,5 +23,14 @@ export default tseslint.config(
       'max-params': ['error', 4],
     },
   },
+  {
+    // A daemon that writes to its standard error waits for who reads it: what it has to say goes to the logger, which does not.
+    files: ['src/**/*.ts'],
+    ignores: ['src/cli/**', '**/*.test.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-properties': ['error', { object: 'process', property: 'stderr', message: 'Use the logger.' }],
+    },
+  },
   { files: ['*.js', 'scripts/*.mjs'], ...tseslint.configs.disableTypeChecked },
 );

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 
 import { describeError } from './base/errors.js';
-import { createLogger } from './base/log.js';
+import { createLogger, flushed, type Logger } from './base/log.js';
 import { optimizeLate } from './base/optimize-late.js';
+import { unwaitingOutput } from './base/sys/unwaiting-output.js';
 import { loadConfig } from './config/load-config.js';
 import { startDaemon } from './daemon/start.js';
 import { watchEventLoop } from './daemon/watch-event-loop.js';
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
   if (values.version) return void process.stdout.write(`gantryd ${readVersion()}\n`);
   const config = await loadConfig(values.config === undefined ? {} : { file: values.config });
   const logger = createLogger(config.log);
+  logWhatNodeSays(logger);
   watchEventLoop(logger);
   optimizeLate();
   // What is made for containers must be as readable as it is meant to be, and they inherit it: systemd's default.
@@ -30,16 +32,28 @@ async function main(): Promise<void> {
   const daemon = await startDaemon(config, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   process.on('SIGHUP', () => logger.warn('SIGHUP: the configuration is read at start only'));
-  process.on('unhandledRejection', (error) => logger.error({ error: describeError(error) }, 'unhandled rejection'));
-
   async function stop(signal: string): Promise<void> {
     logger.info({ signal }, 'shutting down');
     await daemon.stop();
+    await flushed(logger);
     process.exit(0);
   }
 }
 
+/** Node writes to standard error itself, and waits for who reads it: warnings and what nobody caught go the way of all lines. */
+function logWhatNodeSays(logger: Logger): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) =>
+    logger.warn({ warning: warning.name, error: describeError(warning) }, 'node warns'),
+  );
+  process.on('unhandledRejection', (error) => logger.error({ error: describeError(error) }, 'unhandled rejection'));
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ error: describeError(error), stack: error.stack }, 'nobody caught an error');
+    process.exit(1);
+  });
+}
+
 main().catch((error: unknown) => {
-  process.stderr.write(`gantryd: ${describeError(error)}\n`);
+  unwaitingOutput(2).writeNow(Buffer.from(`gantryd: ${describeError(error)}\n`));
   process.exit(1);
 });

@@ -51,6 +51,19 @@ describe('errnoOf', () => {
 });
 
 describe('describeError', () => {
+  it('is bounded, whatever a message or its causes quote', () => {
+    const long = 'x'.repeat(15 << 20);
+    for (const error of [
+      new Error(long),
+      notFound(`thing "${long}"`),
+      internal('a', internal('b', notFound(long))),
+      long,
+    ]) {
+      expect(describeError(error).length).toBeLessThan(10_000);
+    }
+    expect(notFound(`thing "${long}" is gone`).message).toMatch(/^thing "x+….*characters cut.*…x+" is gone$/);
+  });
+
   it('tells the causes in order', () => {
     const error = internal('run sandbox "a"', internal('create', new Error('no such file')));
     expect(describeError(error)).toBe('run sandbox "a": create: no such file');

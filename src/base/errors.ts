@@ -1,3 +1,5 @@
+import { cut } from './cut.js';
+
 /**
  * The closed set of error codes. They are gRPC's canonical codes by meaning, and `server/codes.ts` maps each
  * to its number: a code that is missing there does not compile. There is no "unknown": an error without a code
@@ -22,16 +24,19 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** Of a message, with all its causes or without: it quotes requests, images and what children said, which may be as long as they like. */
+const MAX_MESSAGE = 8 * 1024;
+
 /**
  * An error with a code. The message is lower case and names the object by its id or path; the reason below it
- * is the `cause`. Test the code with {@link hasCode}, never `instanceof`.
+ * is the `cause`. A message that is too long loses its middle. Test the code with {@link hasCode}, never `instanceof`.
  */
 export class GantryError extends Error {
   override readonly name = 'GantryError';
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(cut(message, MAX_MESSAGE), cause === undefined ? undefined : { cause });
     this.code = code;
   }
 }
@@ -75,12 +80,13 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-/** The message of anything thrown, followed by the messages of its causes: `create container "a": no such file`. */
+/** The message of anything thrown, followed by the messages of its causes: `create container "a": no such file`. Too long, it loses its middle. */
 export function describeError(error: unknown): string {
-  if (!isErrorLike(error)) return String(error);
-  if (error.cause === undefined) return error.message;
+  if (!isErrorLike(error)) return cut(String(error), MAX_MESSAGE);
+  const message = cut(error.message, MAX_MESSAGE);
+  if (error.cause === undefined) return message;
   const cause = describeError(error.cause);
-  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
+  return message.includes(cause) ? message : cut(`${message}: ${cause}`, MAX_MESSAGE);
 }
 
 /** Wraps an error with what was being done, keeping its code; an error without one gets `fallback`. */

@@ -157,6 +157,7 @@ describe('find', () => {
     expect(() => store.find('abc')).toThrow('the thing id "abc" is ambiguous: 2 ids begin with it');
     expect(() => store.find('')).toThrow('the thing id is empty');
     expect(() => store.find('bc')).toThrow('thing "bc" does not exist');
+    expect(() => store.find('a'.repeat(15 << 20))).toThrow(/^thing "a+…\[\d+ characters cut\]…a+" does not exist$/);
     expect(store.get('abcb')).toBeUndefined();
   });
 });

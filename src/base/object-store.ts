@@ -1,10 +1,14 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { cut } from './cut.js';
 import { dataLoss, describeError, internal, invalidArgument, isFull, notFound } from './errors.js';
 import { ensureDirectory, readIfExists, readJson, removeTree, syncDirectory, writeJson } from './files.js';
 import { isId } from './ids.js';
 import type { Logger } from './log.js';
+
+/** Of what may be the beginning of an id: what is longer is not looked for. */
+const MAX_PREFIX = 128;
 
 /** What is fixed for an object's life. */
 export interface ObjectRecord {
@@ -88,6 +92,7 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
     if (id === '') throw invalidArgument(`the ${this.#options.kind} id is empty`);
     const exact = this.#objects.get(id);
     if (exact !== undefined) return exact;
+    if (id.length > MAX_PREFIX) throw notFound(`${this.#options.kind} "${cut(id, MAX_PREFIX)}" does not exist`);
     const matches = [...this.#objects.keys()].filter((key) => key.startsWith(id));
     if (matches.length > 1) {
       throw invalidArgument(`the ${this.#options.kind} id "${id}" is ambiguous: ${matches.length} ids begin with it`);

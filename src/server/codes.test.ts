@@ -35,7 +35,8 @@ describe('toStatus', () => {
   it('makes messages that percent-encoding accepts and a header holds', () => {
     const { details } = toStatus(notFound(`lone \ud800 surrogate ${'é'.repeat(10_000)}`));
     expect(() => encodeURI(details)).not.toThrow();
-    expect(Buffer.byteLength(encodeURI(details))).toBeLessThan(32 * 1024);
-    expect(details).toMatch(/^lone \ufffd surrogate é+.?…$/);
+    // With the other headers below the 8 KiB that gRPC's own core takes.
+    expect(encodeURI(details).length).toBeLessThan(7 * 1024);
+    expect(details).toMatch(/^lone \ufffd surrogate é+…\[\d+ characters cut\]…é+$/);
   });
 });

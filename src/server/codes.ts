@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
+import { cut } from '../base/cut.js';
 import { codeFor, describeError, type ErrorCode } from '../base/errors.js';
 
 /** The one place where our codes become gRPC's; a code that is missing here does not compile. */
@@ -26,8 +27,11 @@ const KUBELET_NAME: Partial<Record<ErrorCode, string>> = {
   'signature-validation-failed': 'SignatureValidationFailed: ',
 };
 
-/** The message travels in an HTTP/2 header block, percent-encoded to at most three times its bytes; nghttp2 sends 64 KiB. */
-const MAX_DETAILS_BYTES = 8 * 1024;
+/**
+ * The message travels percent-encoded in a header block, and some clients take no more than 8 KiB of headers in all (gRPC's own
+ * core does): a longer one would break the call, and with it the word on what was wrong.
+ */
+const MAX_ENCODED_DETAILS = 6 * 1024;
 
 export interface CallStatus {
   readonly code: status;
@@ -42,7 +46,12 @@ export function toStatus(error: unknown): CallStatus {
 
 /** Bounded, and without the lone surrogates that percent-encoding throws on: messages quote hostile input. */
 function sendable(text: string): string {
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.length <= MAX_DETAILS_BYTES) return bytes.toString('utf8');
-  return `${bytes.subarray(0, MAX_DETAILS_BYTES).toString('utf8')}…`;
+  for (let limit = MAX_ENCODED_DETAILS; ; limit = Math.floor(limit * 0.75)) {
+    const short = wellFormed(cut(text, limit));
+    if (encodeURI(short).length <= MAX_ENCODED_DETAILS) return short;
+  }
+}
+
+function wellFormed(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }

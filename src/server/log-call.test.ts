@@ -47,6 +47,15 @@ describe('the log of calls', () => {
     expect(lines[0]).not.toHaveProperty('stack');
   });
 
+  it('has no more of an id than an id is long', async () => {
+    const { lines, logger } = recorder();
+    bench = await startBench({ StopContainer: ({ containerId }) => Promise.reject(notFound(containerId)) }, { logger });
+    const { details } = await statusOf(bench.client.call('StopContainer', { containerId: 'x'.repeat(15 << 20) }));
+    expect(details.length).toBeLessThan(7_000);
+    expect(String(lines[0]?.['container'])).toMatch(/^x+…\[\d+ characters cut\]…x+$/);
+    expect(JSON.stringify(lines).length).toBeLessThan(10_000);
+  });
+
   it('shows the stack of a bug', async () => {
     const { lines, logger } = recorder();
     bench = await startBench({ Status: () => Promise.reject(new TypeError('oops')) }, { logger });

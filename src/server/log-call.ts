@@ -1,4 +1,5 @@
 import type { RpcName } from '../../api/cri/generated/services.js';
+import { cut } from '../base/cut.js';
 import { codeOf, describeError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { RequestScope } from '../base/request-scope.js';
@@ -30,11 +31,18 @@ export function isQuiet(rpc: RpcName): boolean {
   return QUIET.test(rpc);
 }
 
+/** What is longer than an id is none, and each line of the call would have it. */
+const MAX_ID = 128;
+
 function subjectOf(request: object): { sandbox?: string; container?: string } {
   return {
-    ...('podSandboxId' in request && request.podSandboxId !== '' && { sandbox: String(request.podSandboxId) }),
-    ...('containerId' in request && request.containerId !== '' && { container: String(request.containerId) }),
+    ...('podSandboxId' in request && request.podSandboxId !== '' && { sandbox: idOf(request.podSandboxId) }),
+    ...('containerId' in request && request.containerId !== '' && { container: idOf(request.containerId) }),
   };
+}
+
+function idOf(value: unknown): string {
+  return cut(String(value), MAX_ID);
 }
 
 function elapsed(call: RunningCall): number {
