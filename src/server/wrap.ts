@@ -11,6 +11,7 @@ import {
   type ErrorCode,
   type GantryError,
 } from '../base/errors.js';
+import { giveBackMemory } from '../base/give-back-memory.js';
 import type { Logger } from '../base/log.js';
 import { inRequest } from '../base/request-scope.js';
 import type { Calls, RunningCall } from './calls.js';
@@ -46,6 +47,9 @@ type AnyHandler<Result> = (request: object, ctx: CallContext) => Result;
 type Outcome<Value> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly status: CallStatus };
 
+/** Of requests and responses after which the process looks whether it has memory to give back. */
+const BIG_MESSAGE = 1024 * 1024;
+
 /** A client stops waiting on its own clock, a little before the deadline that it announced has passed on ours. */
 const DEADLINE_SLACK_MS = 100;
 
@@ -54,9 +58,11 @@ export function wrapUnary(host: Host, rpc: RpcName) {
   return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
     const work = async (handle: AnyHandler<Promise<object>>, request: object, ctx: CallContext): Promise<Buffer> =>
       encodeResponse(rpc, await handle(request, ctx));
-    void runCall(host, { rpc, call, work }).then((outcome) =>
-      outcome.ok ? respond(null, outcome.value) : respond(outcome.status),
-    );
+    void runCall(host, { rpc, call, work }).then((outcome) => {
+      if (!outcome.ok) return respond(outcome.status);
+      respond(null, outcome.value);
+      if (outcome.value.length > BIG_MESSAGE) giveBackMemory();
+    });
   };
 }
 
@@ -101,6 +107,7 @@ async function runCall<Result, Value>(host: Host, job: Job<Result, Value>): Prom
   } finally {
     stopWatching();
     running.end();
+    if (job.call.request.length > BIG_MESSAGE) giveBackMemory();
   }
 }
 

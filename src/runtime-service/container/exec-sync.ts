@@ -45,8 +45,8 @@ interface Collected {
 
 async function collect(place: CommandPlace, { record, command, stop }: Collected): Promise<ExecResult> {
   const pipes = new CommandPipes({ stdin: false });
+  const output = new ExecOutput();
   try {
-    const output = new ExecOutput();
     output.collect(pipes);
     const running = await place.start(command, { stdio: pipes.stdio });
     pipes.handOver();
@@ -59,5 +59,6 @@ async function collect(place: CommandPlace, { record, command, stop }: Collected
     return { exitCode, ...output.result() };
   } finally {
     pipes.close();
+    output.close();
   }
 }
