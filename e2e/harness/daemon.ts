@@ -19,17 +19,25 @@ const START_MS = 15_000;
 /** gantryd's configuration, as in its file. */
 export type Settings = Readonly<Record<string, unknown>>;
 
+export interface DaemonOptions {
+  readonly settings?: Settings;
+  readonly wrapper?: readonly string[];
+}
+
 /** gantryd on a suite's scratch directories. It can be ended and started again; what it made stays meanwhile. */
 export class Daemon {
   readonly #scratch: Scratch;
   readonly #crictl: Crictl;
   readonly #settings: Settings;
   readonly #config: string;
+  readonly #wrapper: readonly string[];
   readonly logFile: string;
   #service: Service | undefined;
 
-  constructor(scratch: Scratch, crictl: Crictl, settings: Settings = {}) {
+  /** `wrapper`: a command that becomes the one which its arguments are, under the same process id. */
+  constructor(scratch: Scratch, crictl: Crictl, { settings = {}, wrapper = [] }: DaemonOptions = {}) {
     this.#settings = settings;
+    this.#wrapper = wrapper;
     this.#scratch = scratch;
     this.#crictl = crictl;
     this.logFile = logFileOf(scratch);
@@ -45,7 +53,8 @@ export class Daemon {
   async start(): Promise<void> {
     await writeFile(this.#config, dump(merged(usual(this.#scratch), this.#settings)));
     await writeCniNetwork(this.#scratch);
-    const service = await startService(GANTRYD, ['--config', this.#config], this.logFile);
+    const [command, ...args] = [...this.#wrapper, GANTRYD, '--config', this.#config] as const;
+    const service = await startService(command, args, this.logFile);
     this.#service = service;
     await Promise.race([this.#ready(), this.#endedEarly(service)]);
   }

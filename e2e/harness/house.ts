@@ -24,11 +24,15 @@ export interface House {
 /** Prepares the suite's directories, and returns settings of gantryd that come over the usual ones, section by section. */
 export type Customize = (scratch: Scratch) => Promise<Settings>;
 
-export async function openHouse(customize?: Customize): Promise<House> {
+/** What the daemon is started by, see {@link Daemon}. */
+export type Wrap = (scratch: Scratch) => readonly string[];
+
+export async function openHouse(customize?: Customize, wrap?: Wrap): Promise<House> {
   const before = await snapshot();
   const scratch = await makeScratch();
   try {
-    return await furnish(scratch, { before, settings: (await customize?.(scratch)) ?? {} });
+    const settings = (await customize?.(scratch)) ?? {};
+    return await furnish(scratch, { before, settings, wrapper: wrap?.(scratch) ?? [] });
   } catch (error) {
     await sweep(scratch);
     throw error;
@@ -38,14 +42,15 @@ export async function openHouse(customize?: Customize): Promise<House> {
 interface Options {
   readonly before: Snapshot;
   readonly settings: Settings;
+  readonly wrapper: readonly string[];
 }
 
-async function furnish(scratch: Scratch, { before, settings }: Options): Promise<House> {
+async function furnish(scratch: Scratch, { before, ...options }: Options): Promise<House> {
   const [images, registry] = await Promise.all([buildImages(), startRegistry(`${scratch.dir}/registry`)]);
   await pushAll(registry.address, images);
   await mirrorTree(scratch.hosts, registry.address);
   const crictl = await makeCrictl(scratch);
-  const daemon = new Daemon(scratch, crictl, settings);
+  const daemon = new Daemon(scratch, crictl, options);
   await daemon.start();
   const assertEmpty = (): Promise<void> => assertNothingLeft(scratch, { before, expected: [daemon.pid, registry.pid] });
   const close = (): Promise<void> => shut({ scratch, registry, daemon, before });

@@ -94,9 +94,14 @@ export function wrapError(error: unknown, message: string, fallback: ErrorCode =
   return new GantryError(codeFor(error, fallback), message, error);
 }
 
-/** The code that an error carries, or stands for: a full disk is no bug of ours. */
+/** The code that an error carries, or stands for: a full disk is no bug of ours, and no more are descriptors that have run out. */
 export function codeFor(error: unknown, fallback: ErrorCode = 'internal'): ErrorCode {
-  return codeOf(error) ?? (isFull(error) ? 'resource-exhausted' : fallback);
+  return codeOf(error) ?? (isFull(error) || isScarce(error) ? 'resource-exhausted' : fallback);
+}
+
+/** True where this process or the node has no more descriptors, memory or processes. */
+function isScarce(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(errnoOf(error) ?? '');
 }
 
 /** True where the disk has no room, or not for this user. */

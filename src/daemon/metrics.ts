@@ -1,3 +1,4 @@
+import { descriptorShares } from '../base/descriptor-shares.js';
 import type { Logger } from '../base/log.js';
 import { readVersion } from '../base/version.js';
 import type { Config } from '../config/config.js';
@@ -43,7 +44,8 @@ export async function openMetrics(
     onBytes: (count) => metrics.onBytes(count),
     async start(parts) {
       sources = parts;
-      server = await MetricsServer.start({ address, port, metrics, logger });
+      const { metricsConnections: maxConnections } = descriptorShares();
+      server = await MetricsServer.start({ address, port, metrics, maxConnections, logger });
       if (!isLoopback(address)) logger.warn({ address }, 'metrics are served beyond this node');
     },
     async stop() {

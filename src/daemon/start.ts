@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { descriptorShares } from '../base/descriptor-shares.js';
 import { alreadyExists, describeError } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
@@ -64,6 +65,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     admin: adminHandlers(images),
     adminStreams: adminStreams(images),
     observe: metrics === undefined ? undefined : (call) => metrics.onCall(call),
+    maxConnections: descriptorShares().grpcConnections,
     logger,
   });
   await metrics?.start({ pods, images });

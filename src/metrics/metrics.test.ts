@@ -18,7 +18,13 @@ beforeEach(async () => {
     images: () => ({ count: 2, bytes: 4096, inodes: 7, capacityBytes: 100, availableBytes: 50 }),
     registryTroubles: () => troubles,
   });
-  server = await MetricsServer.start({ address: '127.0.0.1', port: 0, metrics, logger: silentLogger() });
+  server = await MetricsServer.start({
+    address: '127.0.0.1',
+    port: 0,
+    metrics,
+    maxConnections: 16,
+    logger: silentLogger(),
+  });
 });
 afterEach(() => server.stop());
 
@@ -83,7 +89,13 @@ describe('metrics', () => {
   });
 
   it('need a port that is free', async () => {
-    const again = MetricsServer.start({ address: '127.0.0.1', port: server.port, metrics, logger: silentLogger() });
+    const again = MetricsServer.start({
+      address: '127.0.0.1',
+      port: server.port,
+      metrics,
+      maxConnections: 16,
+      logger: silentLogger(),
+    });
     expect(await again.catch(codeOf)).toBe('unavailable');
   });
 });

@@ -10,10 +10,11 @@ export interface MetricsServerOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly metrics: Metrics;
+  /** More are closed at once. */
+  readonly maxConnections: number;
   readonly logger: Logger;
 }
 
-const MAX_CONNECTIONS = 16;
 const TIMEOUT_MS = 10_000;
 
 /** Serves `GET /metrics` over plain HTTP, and nothing else. */
@@ -25,7 +26,7 @@ export class MetricsServer {
   }
 
   /** @throws unavailable if it cannot listen */
-  static async start({ address, port, metrics, logger }: MetricsServerOptions): Promise<MetricsServer> {
+  static async start({ address, port, metrics, maxConnections, logger }: MetricsServerOptions): Promise<MetricsServer> {
     const timeouts = { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, keepAliveTimeout: TIMEOUT_MS };
     const server = createServer(timeouts, (request, response) => {
       answer(request, response, metrics).catch((error: unknown) => {
@@ -33,12 +34,15 @@ export class MetricsServer {
         response.destroy();
       });
     });
-    server.maxConnections = MAX_CONNECTIONS;
+    server.maxConnections = maxConnections;
     await new Promise<void>((resolve, reject) => {
       const fail = (error: unknown): void =>
         reject(unavailable(`metrics cannot be served on ${address} port ${port}`, error));
       server.once('error', fail).listen({ host: address, port }, () => resolve(void server.off('error', fail)));
     });
+    server.on('error', (error) =>
+      logger.warn({ error: describeError(error) }, 'cannot accept a client of the metrics'),
+    );
     return new MetricsServer(server);
   }
 

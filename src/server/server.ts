@@ -3,6 +3,7 @@ import { Server, type ServerOptions as GrpcOptions } from '@grpc/grpc-js';
 import { RPCS, type RpcName } from '../../api/cri/generated/services.js';
 import { unavailable, type GantryError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import { acceptFor } from './accept.js';
 import { registerAdmin, registerAdminStreams, type AdminHandlers, type AdminStreams } from './admin.js';
 import { Calls } from './calls.js';
 import { MAX_MESSAGE_BYTES } from './codec.js';
@@ -19,8 +20,12 @@ export interface ServerOptions {
   readonly adminStreams?: AdminStreams;
   /** Told of every call of CRI that has ended. */
   readonly observe?: CallObserver | undefined;
+  /** More are refused; {@link MAX_CONNECTIONS} unless given. */
+  readonly maxConnections?: number;
   readonly logger: Logger;
 }
+
+const MAX_CONNECTIONS = 1_000;
 
 export interface RunningServer {
   /** The socket's path. */
@@ -36,9 +41,13 @@ export interface RunningServer {
 
 type Phase = 'recovering' | 'ready' | 'draining';
 
+/** Calls of one connection at the same time; a client waits with more. */
+const MAX_STREAMS = 1_000;
+
 const GRPC_OPTIONS: GrpcOptions = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_concurrent_streams': MAX_STREAMS,
 };
 
 /** How long aborted handlers have to undo their work and answer before their connections are closed. */
@@ -58,7 +67,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const whenReady = { logger, ready: () => refusal('Status') };
   registerAdmin(server, admin, whenReady);
   registerAdminStreams(server, adminStreams, whenReady);
-  const address = await bindSocket(server, options.listen);
+  const listener = acceptFor(server, { logger, maxConnections: options.maxConnections ?? MAX_CONNECTIONS });
+  const address = await bindSocket(listener, options.listen);
   return {
     address,
     setReady: () => {
@@ -66,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     drain: async (deadlineMs) => {
       phase = 'draining';
+      listener.close();
       await drain(server, calls, { deadlineMs, logger: options.logger });
     },
   };

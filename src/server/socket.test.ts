@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Server } from '@grpc/grpc-js';
 
 import { bindSocket } from './socket.js';
 
@@ -19,7 +18,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  server.forceShutdown();
+  server.close();
   await rm(directory, { recursive: true });
 });
 

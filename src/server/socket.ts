@@ -1,7 +1,6 @@
 import { chmod, lstat, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
-import { ServerCredentials, type Server } from '@grpc/grpc-js';
 
 import { errnoOf, failedPrecondition, invalidArgument, wrapError } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
@@ -13,7 +12,7 @@ const MAX_PATH_BYTES = 107;
 const SOCKET_MODE = 0o660;
 
 /**
- * Binds a gRPC server to a unix socket and starts it.
+ * Binds a server to a unix socket.
  *
  * @param listen an absolute path, or the same as `unix:///path`
  * @returns the path
@@ -77,9 +76,11 @@ function probe(path: string): Promise<'live' | 'stale'> {
 
 function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
-      if (error === null) resolve();
-      else reject(wrapError(error, `listen on ${path}`));
+    const fail = (error: Error): void => reject(wrapError(error, `listen on ${path}`));
+    server.once('error', fail);
+    server.listen({ path }, () => {
+      server.off('error', fail);
+      resolve();
     });
   });
 }

@@ -59,9 +59,9 @@ export function wrapUnary(host: Host, rpc: RpcName) {
     const work = async (handle: AnyHandler<Promise<object>>, request: object, ctx: CallContext): Promise<Buffer> =>
       encodeResponse(rpc, await handle(request, ctx));
     void runCall(host, { rpc, call, work }).then((outcome) => {
-      if (!outcome.ok) return respond(outcome.status);
-      respond(null, outcome.value);
-      if (outcome.value.length > BIG_MESSAGE) giveBackMemory();
+      if (outcome.ok) respond(null, outcome.value);
+      else respond(outcome.status);
+      if (outcome.ok && outcome.value.length > BIG_MESSAGE) giveBackMemory();
     });
   };
 }

@@ -2,6 +2,7 @@ import { createWebSocketStream } from 'ws';
 
 import { internal } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
+import type { Slots } from '../../base/slots.js';
 import { forwardChannels } from './forward/forward-channels.js';
 import { forwardStreams } from './forward/forward-streams.js';
 import { SPDY_COMMANDS, TUNNEL, WEBSOCKET_COMMANDS, WEBSOCKET_FORWARDS, type Choice } from './protocols.js';
@@ -20,6 +21,7 @@ interface Serving<Target extends StreamTarget> {
   readonly target: Target;
   readonly backend: StreamingBackend;
   readonly session: Session;
+  readonly forwarded: Slots;
   readonly logger: Logger;
 }
 

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -8,10 +10,9 @@ import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import { Session } from './session.js';
-import { StreamingServer } from './server.js';
+import type { StreamingServer } from './server.js';
 import { HostBackend, shell, SpdyClient, startStreaming, upgrade } from './testing.js';
 import { Tokens } from './tokens.js';
-import { silentLogger } from '../../base/log.js';
 
 const V4 = 'v4.channel.k8s.io';
 const MIB = 1024 * 1024;
@@ -65,6 +66,60 @@ describe('streaming server', () => {
     // Until the server has seen the end.
     while (status === 503) status = (await upgrade(url, { 'X-Stream-Protocol-Version': V4 })).status;
     expect(status).toBe(101);
+  });
+
+  const WEBSOCKET = {
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': Buffer.alloc(16).toString('base64'),
+    'Sec-WebSocket-Protocol': V4,
+  };
+
+  it.each([
+    ['SPDY', { 'X-Stream-Protocol-Version': V4 }],
+    ['WebSocket', WEBSOCKET],
+  ])('refuses what a page has told a browser to ask for, and keeps the URL good: %s', async (_, headers) => {
+    const server = await start();
+    const url = await server.urlFor(shell('true'));
+    const host = new URL(url).host;
+    const foreign = [{ Origin: 'http://evil.example' }, { Host: 'evil.example', Origin: 'http://evil.example' }];
+    for (const more of foreign) expect(await upgrade(url, { ...headers, ...more })).toMatchObject({ status: 403 });
+    const { status, socket } = await upgrade(url, { ...headers, Origin: `http://${host}` });
+    expect(status).toBe(101);
+    socket?.destroy();
+    const handedOn = { Host: 'api.example', Origin: 'https://dashboard.example', 'X-Forwarded-For': '10.0.0.9' };
+    const second = await upgrade(await server.urlFor(shell('true')), { ...headers, ...handedOn });
+    expect(second.status).toBe(101);
+    second.socket?.destroy();
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half a request', 'GET /exec/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: '],
+  ])('has room for who asks, whoever else connects and sends %s', async (_, bytes) => {
+    const server = await start({ maxWaiting: 10 });
+    const { port } = new URL(server.baseUrl);
+    const answers: string[] = [];
+    const silent = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const socket = connect({ port: Number(port), host: '127.0.0.1' });
+        socket.on('error', () => undefined);
+        await once(socket, 'connect');
+        socket.on('data', (data: Buffer) => answers.push(data.toString()));
+        socket.write(bytes);
+        return socket;
+      }),
+    );
+    const { client, stdin, stdout } = await openCat(server);
+    client.send(stdin, 'alive');
+    client.end(stdin);
+    expect(await client.whole(stdout)).toBe('alive');
+    // All but the ten youngest, of which the one that asked was one.
+    await Promise.all(silent.slice(0, 41).map(async (socket) => socket.closed || once(socket, 'close')));
+    expect(answers.length).toBe(41);
+    expect(answers.every((answer) => answer.startsWith('HTTP/1.1 503 '))).toBe(true);
+    for (const socket of silent) socket.destroy();
+    client.socket.destroy();
   });
 
   it('ends a session that idles, and says so', async () => {
@@ -131,9 +186,7 @@ describe('streaming server', () => {
 
     it('does not start without a certificate', async () => {
       const tls = { cert: '/etc/hostname', key: '/no/such/key' };
-      const options = { address: '127.0.0.1', port: 0, idleMs: 0, maxSessions: 1, backend: new HostBackend(), tls };
-      const started = StreamingServer.start({ ...options, logger: silentLogger() });
-      await expect(started).rejects.toMatchObject({
+      await expect(startStreaming({ tls })).rejects.toMatchObject({
         code: 'failed-precondition',
         message: expect.stringContaining('/no/such/key'),
       });

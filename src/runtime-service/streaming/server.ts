@@ -5,7 +5,10 @@ import type { Duplex } from 'node:stream';
 
 import { settlesWithin } from '../../base/abort.js';
 import { describeError, unavailable } from '../../base/errors.js';
+import { giveBackMemory } from '../../base/give-back-memory.js';
 import type { Logger } from '../../base/log.js';
+import { Slots } from '../../base/slots.js';
+import { checkOrigin } from './check-origin.js';
 import { chooseProtocol } from './protocols.js';
 import { serveClient } from './serve-client.js';
 import { Session } from './session.js';
@@ -14,6 +17,7 @@ import { TlsFiles, type TlsContext } from './tls-files.js';
 import { Tokens } from './tokens.js';
 import type { StreamingBackend, StreamTarget } from './types.js';
 import { refuseUpgrade, type Refusal, type UpgradeRequest } from './upgrade-request.js';
+import { REQUEST_TIMES, TLS_TIMES, WaitingClients } from './waiting-clients.js';
 
 export interface StreamingServerOptions {
   readonly address: string;
@@ -24,6 +28,10 @@ export interface StreamingServerOptions {
   /** 0: sessions may idle for ever. */
   readonly idleMs: number;
   readonly maxSessions: number;
+  /** Clients that are connected and have not asked for anything yet. */
+  readonly maxWaiting: number;
+  /** Connections to ports of pods, of all sessions together. */
+  readonly maxForwarded: number;
   readonly backend: StreamingBackend;
   readonly logger: Logger;
 }
@@ -40,12 +48,17 @@ export class StreamingServer {
   readonly #server: Server;
   readonly #tls: TlsFiles | undefined;
   readonly #tokens = new Tokens();
+  readonly #waiting: WaitingClients;
+  readonly #forwarded: Slots;
   readonly #sessions = new Map<Session, Promise<void>>();
 
   /** @throws unavailable if it cannot listen; failed-precondition for certificates that cannot be used */
   static async start(options: StreamingServerOptions): Promise<StreamingServer> {
     const tls = options.tls === undefined ? undefined : await TlsFiles.load(options.tls, options.logger);
-    const server = tls === undefined ? createServer() : createTlsServer(tls.context);
+    const server =
+      tls === undefined
+        ? createServer(REQUEST_TIMES)
+        : createTlsServer({ ...REQUEST_TIMES, ...TLS_TIMES, ...tls.context });
     await listen(server, options);
     return new StreamingServer(options, server, tls);
   }
@@ -54,9 +67,14 @@ export class StreamingServer {
     this.#options = options;
     this.#server = server;
     this.#tls = tls;
+    const { maxWaiting, maxForwarded, logger } = options;
+    this.#waiting = new WaitingClients(server, { max: maxWaiting, tls: tls !== undefined, logger });
+    this.#forwarded = new Slots(maxForwarded);
     server.on('request', (_: IncomingMessage, response: ServerResponse) => refuseRequest(response));
     server.on('upgrade', (request, socket, head) => this.#onUpgrade({ request, socket, head }));
     server.on('clientError', (_: Error, socket: Duplex) => socket.destroy());
+    // Descriptors have run out: whoever comes later may have more luck.
+    server.on('error', (error) => logger.warn({ error: describeError(error) }, 'cannot accept a streaming client'));
   }
 
   /** Where kubelet reaches the server. */
@@ -86,6 +104,11 @@ export class StreamingServer {
   #onUpgrade(upgrade: UpgradeRequest): void {
     const { request, socket } = upgrade;
     socket.on('error', () => socket.destroy());
+    const foreign = checkOrigin(request);
+    if (foreign !== undefined) {
+      refuseUpgrade(socket, foreign);
+      return;
+    }
     const [, kind, token = ''] = PATH.exec(request.url ?? '') ?? [];
     const target = this.#tokens.find(token);
     if (target === undefined || PATH_OF[target.kind] !== kind) {
@@ -102,10 +125,12 @@ export class StreamingServer {
       return;
     }
     this.#tokens.take(token);
+    this.#waiting.served(request.socket);
     const session = new Session(this.#options.idleMs);
     const { backend } = this.#options;
     const logger = this.#options.logger.child({ stream: target.kind, ...subjectOf(target) });
-    const served = logged(logger, serveClient({ upgrade, choice, target, backend, session, logger }));
+    const forwarded = this.#forwarded;
+    const served = logged(logger, serveClient({ upgrade, choice, target, backend, session, forwarded, logger }));
     this.#sessions.set(
       session,
       served.finally(() => this.#forget(session)),
@@ -115,6 +140,7 @@ export class StreamingServer {
   #forget(session: Session): void {
     session.close();
     this.#sessions.delete(session);
+    giveBackMemory();
   }
 }
 
@@ -153,7 +179,11 @@ function reachable(address: string): string {
 
 function listen(server: Server, { address, port }: StreamingServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(unavailable(`cannot serve streams on ${address} port ${port}`, error)));
-    server.listen({ host: address, port }, resolve);
+    const fail = (error: Error): void => reject(unavailable(`cannot serve streams on ${address} port ${port}`, error));
+    server.once('error', fail);
+    server.listen({ host: address, port }, () => {
+      server.off('error', fail);
+      resolve();
+    });
   });
 }

@@ -77,6 +77,8 @@ export function startStreaming(options: Partial<StreamingServerOptions> = {}): P
     port: 0,
     idleMs: 0,
     maxSessions: 100,
+    maxWaiting: 100,
+    maxForwarded: 1_000,
     backend: new HostBackend(),
     logger: silentLogger(),
     ...options,

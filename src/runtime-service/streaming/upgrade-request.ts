@@ -19,7 +19,11 @@ export interface Refusal {
 const REASONS = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
 
 /** Answers an upgrade that cannot be; the connection ends with it. */
-export function refuseUpgrade(socket: Duplex, { status, message, headers = [] }: Refusal): void {
+export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
+  socket.end(refusalText(refusal), () => socket.destroy());
+}
+
+export function refusalText({ status, message, headers = [] }: Refusal): string {
   const body = `${message}\n`;
   const lines = [
     `HTTP/1.1 ${status} ${REASONS[status]}`,
@@ -28,5 +32,5 @@ export function refuseUpgrade(socket: Duplex, { status, message, headers = [] }:
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...headers,
   ];
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }

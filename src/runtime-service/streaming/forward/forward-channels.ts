@@ -6,7 +6,7 @@ import { letGo } from '../let-go.js';
 import type { MuxStream } from '../mux-stream.js';
 import type { ChannelProtocol } from '../protocols.js';
 import { ChannelConnection } from '../websocket/channel-connection.js';
-import type { ForwardOptions } from './forward-streams.js';
+import { tooManyForwarded, type ForwardOptions } from './forward-streams.js';
 import { join } from './join.js';
 
 /**
@@ -32,7 +32,7 @@ export async function forwardChannels(
 
 async function forward(
   { port, data, error }: { readonly port: number; readonly data: MuxStream; readonly error: MuxStream },
-  { target, backend }: ForwardOptions,
+  { target, backend, forwarded }: ForwardOptions,
 ): Promise<void> {
   const name = Buffer.alloc(2);
   name.writeUInt16LE(port);
@@ -41,7 +41,9 @@ async function forward(
   error.resume();
   const stop = new AbortController();
   data.once('close', () => stop.abort());
+  const release = forwarded.take();
   try {
+    if (release === undefined) throw tooManyForwarded();
     const pod = await backend.connect(target, port, stop.signal);
     // Nobody can half-close a channel: the pod's end is the client's.
     pod.once('end', () => data.receiveEnd());
@@ -49,5 +51,7 @@ async function forward(
   } catch (failure) {
     error.write(describeError(failure));
     data.destroy();
+  } finally {
+    release?.();
   }
 }

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 
-import { describeError, hasCode } from '../../../base/errors.js';
+import { describeError, hasCode, unavailable, type GantryError } from '../../../base/errors.js';
 import type { Logger } from '../../../base/log.js';
+import type { Slots } from '../../../base/slots.js';
 import { letGo } from '../let-go.js';
 import type { MuxStream } from '../mux-stream.js';
 import type { Session } from '../session.js';
@@ -13,6 +14,8 @@ export interface ForwardOptions {
   readonly target: PortForwardTarget;
   readonly backend: StreamingBackend;
   readonly session: Session;
+  /** Of the connections of all sessions. */
+  readonly forwarded: Slots;
   /** For what a client is not told. */
   readonly logger: Logger;
 }
@@ -94,12 +97,14 @@ function expire(pairs: Map<string, Pair>, id: string, pair: Pair): void {
 
 async function forward(
   { port, data, error }: Required<Pair>,
-  { target, backend, session, logger }: ForwardOptions,
+  { target, backend, session, forwarded, logger }: ForwardOptions,
 ): Promise<void> {
   error.resume();
   const stop = new AbortController();
   data.once('close', () => stop.abort());
+  const release = forwarded.take();
   try {
+    if (release === undefined) throw tooManyForwarded();
     await join(data, await backend.connect(target, port, stop.signal));
   } catch (failure) {
     // On any word here, Go clients close the connection with all its streams. That is right for a pod that is gone, but
@@ -110,6 +115,12 @@ async function forward(
     else error.write(describeError(failure));
     data.destroy();
   } finally {
+    release?.();
     error.end();
   }
+}
+
+/** One connection alone is refused with it, as where nobody listens. */
+export function tooManyForwarded(): GantryError {
+  return unavailable('too many connections are forwarded already');
 }
