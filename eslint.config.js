@@ -32,5 +32,18 @@ export default tseslint.config(
       'no-restricted-properties': ['error', { object: 'process', property: 'stderr', message: 'Use the logger.' }],
     },
   },
+  {
+    files: ['src/**'],
+    ignores: ['**/*.test.ts', '**/testing.ts', '**/*-fixture.ts', 'src/base/files.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name="recursive"]',
+          message: "Its parents get the leaf's mode, and may lead to a container's files: use base/files.ts.",
+        },
+      ],
+    },
+  },
   { files: ['*.js', 'scripts/*.mjs'], ...tseslint.configs.disableTypeChecked },
 );

@@ -2,7 +2,16 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promis
 
 import { describe, expect, it } from '@jest/globals';
 
-import { ensureDirectory, readIfExists, readJson, removeTree, writeFileAtomic, writeJson } from './files.js';
+import {
+  closeDirectory,
+  ensureDirectory,
+  ensurePublicDirectory,
+  readIfExists,
+  readJson,
+  removeTree,
+  writeFileAtomic,
+  writeJson,
+} from './files.js';
 import { mount, unmount } from './sys/sys.js';
 import { rejection, useScratch } from './testing.js';
 
@@ -112,5 +121,27 @@ describe('directories', () => {
     await removeTree(scratch.path('a'));
     await removeTree(scratch.path('a'));
     expect(await readdir(scratch.root)).toEqual([]);
+  });
+
+  const mode = async (...parts: string[]): Promise<number> => (await stat(scratch.path(...parts))).mode & 0o7777;
+
+  it('have parents that are closed, whatever their own mode', async () => {
+    await ensureDirectory(scratch.path('a', 'b', 'c'), 0o755);
+    expect([await mode('a'), await mode('a', 'b'), await mode('a', 'b', 'c')]).toEqual([0o700, 0o700, 0o755]);
+    await ensurePublicDirectory(scratch.path('x', 'y'));
+    expect([await mode('x'), await mode('x', 'y')]).toEqual([0o755, 0o755]);
+  });
+
+  it('are closed to what they may be, never opened', async () => {
+    await ensurePublicDirectory(scratch.path('a'));
+    await closeDirectory(scratch.path('a'), 0o711);
+    expect(await mode('a')).toBe(0o711);
+    await closeDirectory(scratch.path('a'), 0o750);
+    expect(await mode('a')).toBe(0o710);
+    await closeDirectory(scratch.path('a'), 0o755);
+    expect(await mode('a')).toBe(0o710);
+    await closeDirectory(scratch.path('a'));
+    expect(await mode('a')).toBe(0o700);
+    await closeDirectory(scratch.path('none'));
   });
 });

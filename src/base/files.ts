@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { dataLoss, errnoOf, failedPrecondition } from './errors.js';
@@ -96,9 +96,34 @@ export async function readJson(path: string, version: number): Promise<Record<st
   return rest;
 }
 
-/** Makes a directory and its parents; an existing one is fine. */
+/**
+ * Makes a directory of ours, and the parents that it lacks, which are closed to others (0700) whatever its own mode: they
+ * lead to more than to this one. An existing one stays as it is; see {@link closeDirectory}.
+ */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await mkdir(path, { recursive: true, mode });
+}
+
+/**
+ * Makes a directory of the host, and the parents that it lacks, which everybody may list and pass. Never for a place
+ * below which files of containers lie: a container may make programs there that run as root.
+ */
+export async function ensurePublicDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o755 });
+}
+
+/**
+ * Takes from a directory what goes beyond `mode`, as an older version left its directories open; never gives it more.
+ * None there is fine.
+ */
+export async function closeDirectory(path: string, mode = 0o700): Promise<void> {
+  try {
+    const { mode: found } = await stat(path);
+    if ((found & 0o777 & ~mode) !== 0) await chmod(path, found & mode);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 /** Removes a file or tree, however deep; nothing there is fine. Never call it on a path that may hold a mount. */

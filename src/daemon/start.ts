@@ -1,8 +1,8 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { descriptorShares } from '../base/descriptor-shares.js';
 import { alreadyExists, describeError } from '../base/errors.js';
-import { ensureDirectory } from '../base/files.js';
+import { ensureDirectory, ensurePublicDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { tryLockSync } from '../base/sys/calls.js';
 import { startThreads } from '../base/sys/sys.js';
@@ -15,6 +15,7 @@ import { createRuntimeHandlers } from '../runtime-service/handlers/index.js';
 import { openStats } from '../runtime-service/stats/open-stats.js';
 import { startServer } from '../server/server.js';
 import { adminHandlers, adminStreams } from './admin.js';
+import { closeDirectories } from './close-directories.js';
 import { openMetrics, type MetricsEndpoint } from './metrics.js';
 import { nodeStatus } from './node-status.js';
 import { openPods } from './pods.js';
@@ -38,6 +39,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const metrics = await openMetrics(config, logger);
   const [images, cni] = await Promise.all([openImages(config, logger, metrics), openCni(config, logger)]);
   const pods = await openPods({ config, images, cni, logger });
+  await closeDirectories(config, pods);
   const stores = { sandboxes: pods.sandboxes.store, containers: pods.containers.store };
   const events = new EventHub(stores);
   const stats = openStats({ ...stores, layersDir: join(config.root, 'containers'), logger });
@@ -90,6 +92,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
 
 /** Two daemons on one state would undo each other's work. */
 async function claimState({ root, state }: Config): Promise<void> {
+  for (const path of [root, state]) await ensurePublicDirectory(dirname(path));
   await ensureDirectory(root);
   // Others may pass through to the socket.
   await ensureDirectory(state, 0o711);

@@ -1,8 +1,9 @@
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { failedPrecondition, invalidArgument } from '../base/errors.js';
 import { abortReason } from '../base/abort.js';
+import { ensureDirectory } from '../base/files.js';
 import { fileChunks } from './layout-files.js';
 import type { Packed } from './layers/pack-layer.js';
 import type { LayerStore } from './layers/layer-store.js';
@@ -69,7 +70,7 @@ export async function* exportImages(
   const { path: directory } = layers.ingestPath();
   for (const { image } of images) layers.retain(owner, image.chain);
   try {
-    await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true });
+    await ensureDirectory(join(directory, 'blobs', 'sha256'));
     const work: Work = { ...context, ...options, directory, packed: new Map(), files: new Set() };
     const results = await (options.format === 'oci' ? writeLayout(work, images) : writeDockerArchive(work, images));
     yield* tarOfFiles(work);

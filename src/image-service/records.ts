@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { dataLoss, describeError } from '../base/errors.js';
@@ -61,7 +61,7 @@ export class RecordFiles<T extends object> {
     const { directory, quarantine, logger } = this.#options;
     const path = join(directory, file);
     const kept = join(quarantine, `${basename(directory)}-${file}.${Date.now()}`);
-    await mkdir(quarantine, { recursive: true, mode: 0o700 });
+    await ensureDirectory(quarantine);
     await rename(path, kept);
     logger.warn({ path, kept, error: describeError(why) }, 'unreadable record moved aside');
   }

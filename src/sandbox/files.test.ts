@@ -3,12 +3,20 @@ import { hostname } from 'node:os';
 
 import { describe, expect, it } from '@jest/globals';
 
+import { ensurePublicDirectory } from '../base/files.js';
 import { unmount } from '../base/sys/sys.js';
 import { rejection, useScratch } from '../base/testing.js';
-import { hostnameOf, mountShm, sandboxPaths, writeSandboxFiles } from './files.js';
+import {
+  closePodDirectories,
+  ensurePodDirectory,
+  hostnameOf,
+  mountShm,
+  sandboxPaths,
+  writeSandboxFiles,
+} from './files.js';
 import { sandboxName } from './name.js';
 import { podConfig } from './testing.js';
-import type { DnsConfig, SandboxConfig } from './types.js';
+import type { DnsConfig, SandboxConfig, SandboxRecord } from './types.js';
 
 const scratch = useScratch('files');
 const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
@@ -79,6 +87,39 @@ describe('the sandbox’s files', () => {
       .split('\n')
       .find((mount) => mount.includes(shm));
     expect(line).toMatch(/^shm \S+ tmpfs rw,nosuid,nodev,noexec,relatime,size=65536k/);
+  });
+});
+
+describe('the directories of pods', () => {
+  const range = { containerId: 0, hostId: 1_000_000, length: 65_536 };
+  const userns = { uid: range, gid: { ...range, hostId: 2_000_000 } };
+  const look = (...parts: string[]): string => {
+    const { mode, uid, gid } = statSync(scratch.path(...parts));
+    return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
+  };
+
+  it('let nobody pass but root, and the group of root of a pod’s own user namespace', async () => {
+    await ensurePodDirectory(scratch.path('containers', 'plain'));
+    await ensurePodDirectory(scratch.path('containers', 'own'), userns);
+    expect(look('containers')).toBe('711 0:0');
+    expect(look('containers', 'plain')).toBe('700 0:0');
+    expect(look('containers', 'own')).toBe('710 0:2000000');
+  });
+
+  it('are closed where an older version left them open, but to the pods that need theirs', async () => {
+    const names = ['containers/a', `sandboxes/${ID}`, 'sandboxes/plain'].map((name) => scratch.path(name));
+    for (const path of names) await ensurePublicDirectory(path);
+    await ensurePodDirectory(scratch.path('containers', 'own'), userns);
+    const record = { id: ID, config: podConfig({ userns }) } as SandboxRecord;
+    const gone = { id: 'gone', config: podConfig({ userns }) } as SandboxRecord;
+    await closePodDirectories(scratch.root, [record, gone]);
+    expect([look('containers'), look('sandboxes')]).toEqual(['711 0:0', '711 0:0']);
+    expect([look('containers', 'a'), look('sandboxes', 'plain')]).toEqual(['700 0:0', '700 0:0']);
+    expect([look('containers', 'own'), look('sandboxes', ID)]).toEqual(['710 0:2000000', '710 0:2000000']);
+  });
+
+  it('may not be there yet', async () => {
+    await closePodDirectories(scratch.path('none'), []);
   });
 });
 

@@ -1,9 +1,9 @@
-import { chmod, chown, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { errnoOf, invalidArgument } from '../base/errors.js';
-import { ensureDirectory } from '../base/files.js';
+import { closeDirectory, ensureDirectory } from '../base/files.js';
 import { toHostId, type IdMappings, type UserNamespace } from '../base/id-mapping.js';
 import { mount } from '../base/sys/sys.js';
 import { contextOption, lsetxattrSync, MS } from '../base/sys/calls.js';
@@ -49,7 +49,7 @@ export async function writeSandboxFiles(
   paths: SandboxPaths,
   { id, config, selinux }: Pick<SandboxRecord, 'id' | 'config' | 'selinux'>,
 ): Promise<void> {
-  await ensureDirectory(paths.dir);
+  await ensurePodDirectory(paths.dir, config.userns);
   await ensureDirectory(paths.rootfs, 0o755);
   await ensureDirectory(paths.shm, 0o1777);
   const name = hostnameOf(config, id);
@@ -72,11 +72,58 @@ function labelFile(path: string, label: string): void {
   }
 }
 
-/** Root of the pod's own user namespace owns what is made for the pod, and can walk there. */
+/** Root of the pod's own user namespace owns what is made for the pod. */
 async function giveToPod(paths: SandboxPaths, { uid, gid }: IdMappings): Promise<void> {
   const own = [paths.rootfs, paths.resolvConf, paths.hostname, paths.hosts];
   await Promise.all(own.map((path) => chown(path, toHostId(uid, 0), toHostId(gid, 0))));
-  await Promise.all([paths.dir, dirname(paths.dir)].map((path) => chmod(path, 0o711)));
+}
+
+/** Of `<state>/sandboxes` and `<state>/containers`, which lead to directories alone that are closed each by itself. */
+const PASSABLE = 0o711;
+
+/**
+ * Makes a directory with files of a pod's, which nobody but root can pass: in a root filesystem a container may make
+ * programs that run as root, and what is mounted where is in everybody's mountinfo. The runtime walks there as root of
+ * the pod's user namespace, who is nobody special out here: where the pod has its own, the group of that root can pass,
+ * too, and not that of another pod's.
+ */
+export async function ensurePodDirectory(dir: string, userns?: IdMappings): Promise<void> {
+  await ensureDirectory(dirname(dir), PASSABLE);
+  await ensureDirectory(dir);
+  if (userns !== undefined) await openToPod(dir, userns);
+}
+
+async function openToPod(dir: string, { gid }: IdMappings): Promise<void> {
+  await chown(dir, 0, toHostId(gid, 0));
+  await chmod(dir, 0o710);
+}
+
+/**
+ * Closes the directories of pods and containers below `<state>` that an older version left open; a pod with a user
+ * namespace of its own keeps its way to its sandbox's files, which its later containers need.
+ */
+export async function closePodDirectories(stateDir: string, sandboxes: readonly SandboxRecord[]): Promise<void> {
+  for (const kind of ['sandboxes', 'containers']) {
+    const parent = join(stateDir, kind);
+    const names = await readdir(parent).catch(ignoreMissing);
+    await Promise.all(names.map((name) => closePodDirectory(join(parent, name))));
+    await closeDirectory(parent, PASSABLE);
+  }
+  for (const { id, config } of sandboxes) {
+    const { dir } = sandboxPaths(stateDir, id);
+    if (config.userns !== undefined) await openToPod(dir, config.userns).catch(ignoreMissing);
+  }
+}
+
+/** To the group of root it is open by nothing but an older version's doing. */
+async function closePodDirectory(dir: string): Promise<void> {
+  const { gid } = await stat(dir);
+  await closeDirectory(dir, gid === 0 ? 0o700 : 0o710);
+}
+
+function ignoreMissing(error: unknown): [] {
+  if (errnoOf(error) !== 'ENOENT') throw error;
+  return [];
 }
 
 /** The sandbox's user namespace, where it has one of its own. */

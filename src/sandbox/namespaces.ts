@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-import { ensureDirectory } from '../base/files.js';
+import { ensurePublicDirectory } from '../base/files.js';
 import type { IdMappings } from '../base/id-mapping.js';
 import { MS } from '../base/sys/calls.js';
 import { bringUpLoopbackIn, createNetns, mount, unmount } from '../base/sys/sys.js';
@@ -16,6 +16,7 @@ export function netnsPathOf(dir: string, sandboxId: string): string {
 }
 
 export async function makeNetns(path: string): Promise<void> {
+  await ensurePublicDirectory(dirname(path));
   await makePinFile(path);
   await createNetns(path);
 }
@@ -30,6 +31,7 @@ export async function makeUserAndNetns(paths: {
   readonly mappings: IdMappings;
 }): Promise<void> {
   const { userns, netns, mappings } = paths;
+  await ensurePublicDirectory(dirname(netns));
   await Promise.all([makePinFile(userns), makePinFile(netns)]);
   await withUserNamespace(mappings, async (pid) => {
     await mount({ source: `/proc/${pid}/ns/user`, target: userns, flags: MS.BIND });
@@ -38,9 +40,9 @@ export async function makeUserAndNetns(paths: {
   });
 }
 
-async function makePinFile(path: string): Promise<void> {
-  await ensureDirectory(join(path, '..'), 0o755);
-  await writeFile(path, '', { mode: 0o444, flag: 'wx' });
+/** In a directory that is there: that of network namespaces is the host's, that of a user namespace the sandbox's. */
+function makePinFile(path: string): Promise<void> {
+  return writeFile(path, '', { mode: 0o444, flag: 'wx' });
 }
 
 /** Lets go of a pinned namespace; the kernel ends it with its last process. Gone already is fine. */

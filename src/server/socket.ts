@@ -3,7 +3,7 @@ import { connect, type Server } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
 
 import { errnoOf, failedPrecondition, invalidArgument, wrapError } from '../base/errors.js';
-import { ensureDirectory } from '../base/files.js';
+import { ensurePublicDirectory } from '../base/files.js';
 
 /** sun_path of sockaddr_un has 108 bytes, the last of which is the terminating zero. */
 const MAX_PATH_BYTES = 107;
@@ -21,7 +21,7 @@ const SOCKET_MODE = 0o660;
  */
 export async function bindSocket(server: Server, listen: string): Promise<string> {
   const path = socketPath(listen);
-  await ensureDirectory(dirname(path), 0o755);
+  await ensurePublicDirectory(dirname(path));
   await removeStale(path);
   await bind(server, path);
   await chmod(path, SOCKET_MODE);

@@ -1,7 +1,8 @@
-import { chmod, chown, lstat, mkdir } from 'node:fs/promises';
+import { chmod, chown, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { errnoOf } from '../../base/errors.js';
+import { ensureDirectory } from '../../base/files.js';
 import { toHostId, type UserNamespace } from '../../base/id-mapping.js';
 import { mountIdmappedOverlay, mountOverlay, unmount } from '../../base/sys/sys.js';
 import type { OverlayRequest } from '../../base/sys/calls.js';
@@ -24,17 +25,13 @@ export interface OverlayOptions {
  */
 export async function mountLayers({ lower, target, writable, userns, label }: OverlayOptions): Promise<void> {
   const [upper, work] = [join(writable, 'upper'), join(writable, 'work')];
-  await Promise.all([
-    makeUpper(upper, { like: lower[0], userns }),
-    mkdir(work, { recursive: true }),
-    mkdir(target, { recursive: true }),
-  ]);
+  await Promise.all([makeUpper(upper, { like: lower[0], userns }), ensureDirectory(work), ensureDirectory(target)]);
   await mountAs({ lower, upper, work, target, volatile: true, context: label }, userns);
 }
 
 /** Mounts layers to be read alone: two at least, as overlays without a writable one have it. */
 export async function mountReadOnly({ lower, target, userns, label }: Omit<OverlayOptions, 'writable'>): Promise<void> {
-  await mkdir(target, { recursive: true });
+  await ensureDirectory(target);
   await mountAs({ lower, target, context: label }, userns);
 }
 
@@ -57,7 +54,7 @@ async function makeUpper(
   upper: string,
   { like: top, userns }: { readonly like: string | undefined; readonly userns: UserNamespace | undefined },
 ): Promise<void> {
-  await mkdir(upper, { recursive: true });
+  await ensureDirectory(upper);
   const like = top === undefined ? { uid: 0, gid: 0, mode: 0o755 } : await lstat(top);
   // The upper layer is not idmapped: it has the ids of the node.
   const { uid, gid } =

@@ -1,5 +1,5 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
@@ -16,7 +16,7 @@ import { ContainerView } from '../../oci/spec/container-view.js';
 import { containerMounts, type ContainerMount, type ImageSource } from '../../oci/spec/mounts.js';
 import type { OciSpec, OciUser } from '../../oci/spec/types.js';
 import { resolveUser } from '../../oci/spec/user.js';
-import { sandboxPaths, usernsOf } from '../../sandbox/files.js';
+import { ensurePodDirectory, sandboxPaths, usernsOf } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import { confine } from './confine.js';
@@ -119,8 +119,8 @@ async function acquireAll(
     record.config.security.selinux,
     sandbox.record.selinux,
   );
+  await ensurePodDirectory(paths.bundle, sandbox.record.config.userns);
   await ensureDirectory(paths.rootfs, 0o755);
-  if (sandbox.record.config.userns !== undefined) await openToPod(paths);
   undo.push('rootfs', () => context.images.unmountRootfs({ owner: id, target: paths.rootfs }));
   undo.push('volumes', () => unmountVolumes(paths.volumes));
   const log = logPlace(record, sandbox.record);
@@ -148,11 +148,6 @@ async function prepareBundle(context: ContainerContext, parts: SpecParts): Promi
   await context.images.mountRootfs(rootfs);
   const mounts = await prepareVolumes(context, { ...parts, userns, label });
   return writeSpec(context, { ...parts, mounts });
-}
-
-/** Root of the pod's own user namespace must be able to walk to the root filesystem. */
-async function openToPod({ bundle }: ContainerPaths): Promise<void> {
-  await Promise.all([bundle, dirname(bundle)].map((path) => chmod(path, 0o711)));
 }
 
 async function createProcesses(

@@ -2,6 +2,7 @@ import { chown, mkdir, readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
 import { errnoOf, failedPrecondition, wrapError } from '../../base/errors.js';
+import { ensureDirectory } from '../../base/files.js';
 import { toHostId, type UserNamespace } from '../../base/id-mapping.js';
 import { runOk } from '../../base/spawn.js';
 import { findInRoot, unmount } from '../../base/sys/sys.js';
@@ -96,7 +97,7 @@ async function copyOut(
   const { paths, userns, image } = parts;
   const found = await findInRoot(paths.rootfs, path);
   if (found?.directory === false) throw failedPrecondition(`image ${image.id} declares a volume at a file: "${path}"`);
-  await mkdir(join(hostPath, '..'), { recursive: true });
+  await ensureDirectory(join(hostPath, '..'));
   if (found !== undefined) {
     await runOk('cp', ['-a', '-T', '--', found.path, hostPath], { timeoutMs });
     return;
