@@ -5,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runOk } from '../src/base/spawn.js';
 import { OWN } from './images/own-images.js';
-import { TOOLS } from './harness/crictl.js';
 import type { Settings } from './harness/daemon.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, runContainer, writeContainer, writePod } from './harness/pods.js';
 import { openDirectories, openEntries } from './harness/open-entries.js';
-import { SETTINGS } from './harness/settings.js';
+import { ownIds, usernsRuntime } from './harness/user-namespaces.js';
 
 const FIRST = 1_000_000;
 const SECOND = 2_000_000;
@@ -18,28 +17,10 @@ const NOBODY = 65_534;
 /** A program that whoever can reach it runs as root. */
 const SUID = 'suid-of-a-container';
 
-const ownIds = (hostId: number): object => {
-  const range = [{ host_id: hostId, container_id: 0, length: 65_536 }];
-  return { linux: { security_context: { namespace_options: { userns_options: { uids: range, gids: range } } } } };
-};
-
 const PAUSES: readonly (readonly [string, Settings])[] = [
   ['the built-in pause', {}],
   ['a pause image', { image: { pause_image: 'registry.k8s.io/pause:3.9' } }],
 ];
-
-/**
- * A runtime for pods with a user namespace of their own. The crun that Debian 12 has tells nothing of idmapped mounts, and
- * makes none, but walks to a root filesystem as newer ones do: here no mount asks for more.
- */
-async function usernsRuntime(dir: string): Promise<string> {
-  if (SETTINGS.runtime !== 'crun') return join(TOOLS, 'runc');
-  const path = join(dir, 'crun-for-user-namespaces');
-  const linux = { namespaces: ['user'], mountExtensions: { idmap: { enabled: true } } };
-  const features = JSON.stringify({ mountOptions: [], linux });
-  await writeFile(path, `#!/bin/sh\n[ "$1" = features ] && echo '${features}' || exec crun "$@"\n`, { mode: 0o755 });
-  return path;
-}
 
 describe.each(PAUSES)('files of containers, with %s', (_, settings) => {
   let house: House;

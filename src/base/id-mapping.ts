@@ -49,6 +49,16 @@ export function toHostId({ containerId, hostId, length }: IdMapping, id: number)
   return offset >= 0 && offset < length ? hostId + offset : OVERFLOW_ID;
 }
 
+/** A user of the namespace by its ids on the host; without a namespace of its own they are the same. */
+export function toHostUser({ uid, gid }: HostUser, userns: IdMappings | undefined): HostUser {
+  return userns === undefined ? { uid, gid } : { uid: toHostId(userns.uid, uid), gid: toHostId(userns.gid, gid) };
+}
+
+interface HostUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export function sameMappings(a: IdMappings, b: IdMappings): boolean {
   return sameMapping(a.uid, b.uid) && sameMapping(a.gid, b.gid);
 }

@@ -4,7 +4,7 @@ import { abortable, deadlineSignal } from '../abort.js';
 import { errnoOf } from '../errors.js';
 import { pidfdOpenSync, pidfdSignalSync } from './calls.js';
 import { openDescriptor } from './descriptor.js';
-import { raw } from './libc.js';
+import { check, raw } from './libc.js';
 
 /**
  * A process for ever: its number and when it started (clock ticks after boot, and which boot), since numbers are used
@@ -86,6 +86,20 @@ function openPidfd(process: ProcessIdentity): number | undefined {
   if (isAlive(process)) return fd;
   raw.close(fd);
   return undefined;
+}
+
+/** A copy of a descriptor of exactly this process (pidfd_getfd(2)); undefined if that is closed, or the process has ended. */
+export function copyDescriptorOf(process: ProcessIdentity, descriptor: number): number | undefined {
+  const fd = openPidfd(process);
+  if (fd === undefined) return undefined;
+  try {
+    return check(raw.pidfdGetfd(fd, descriptor), 'pidfd_getfd', `${descriptor} of ${process.pid}`);
+  } catch (error) {
+    if (['ESRCH', 'EBADF'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  } finally {
+    raw.close(fd);
+  }
 }
 
 const KILL_TIMEOUT_MS = 10_000;

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 
 import { abortable, settlesWithin } from '../../base/abort.js';
 import { failedPrecondition } from '../../base/errors.js';
+import { toHostUser } from '../../base/id-mapping.js';
 import { endOf, start } from '../../base/spawn.js';
+import { givePipe } from '../../base/sys/give-streams.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { identify, signalProcess, watchExit, type ProcessIdentity } from '../../base/sys/process.js';
 import { RelayPipes } from '../../base/sys/relay-pipes.js';
@@ -65,7 +67,10 @@ export async function inContainer<T>(
   const [file, pidFile, log] = [below('json'), below('pid'), below('log')];
   const place: CommandPlace = {
     start: async (command, { stdio, terminal = false }) => {
-      await writeFile(file, JSON.stringify(await processOf(process, command, terminal)), { mode: 0o600 });
+      const spec = await processOf(process, command, terminal);
+      await writeFile(file, JSON.stringify(spec), { mode: 0o600 });
+      const owner = toHostUser(spec.user, context.sandboxes.get(record.sandboxId)?.record.config.userns);
+      for (const fd of stdio) if (fd !== 'ignore') givePipe(fd, owner);
       const global = [...runtime.globalArgs, `--log=${log}`, '--log-format=json'];
       const options = ['--cgroup', cgroup.option, '--process', file, '--pid-file', pidFile];
       const child = start(runtime.options.path, [...global, 'exec', ...options, record.id], { stdio: [...stdio] });

@@ -5,6 +5,8 @@ import { failedPrecondition, internal, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
 import { settleAll } from '../../base/settle-all.js';
 import { removeUnmounted } from '../../base/remove-unmounted.js';
+import { toHostUser } from '../../base/id-mapping.js';
+import { giveStreamsOf } from '../../base/sys/give-streams.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { withUndo, type UndoStack } from '../../base/undo.js';
 import { cgroupDirsOf, removeLeftCgroup } from '../../oci/cgroup.js';
@@ -131,6 +133,8 @@ async function acquireAll(
   const { cgroupDriver } = context.runtimes.get(record.handler).options;
   undo.push('cgroup', () => removeLeftCgroup(cgroupDriver, sandbox.record.cgroupParent, id));
   const processes = await createProcesses(context, { record, bundle: paths.bundle, log }, undo);
+  // conmon's pipes are root's, and runc cannot give them away itself in a user namespace that root is not in.
+  giveStreamsOf(processes.init, toHostUser(user, sandbox.record.config.userns));
   await context.store.update(id, (status) => moveContainer(status, { state: 'created', processes, user }));
   // Stopped meanwhile: StopPodSandbox has seen no container of that sandbox to end.
   readyPause(context, record.sandboxId);
