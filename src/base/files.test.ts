@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
@@ -6,12 +6,14 @@ import {
   closeDirectory,
   ensureDirectory,
   ensurePublicDirectory,
+  readConfigIfExists,
   readIfExists,
   readJson,
   removeTree,
   writeFileAtomic,
   writeJson,
 } from './files.js';
+import { runOk } from './spawn.js';
 import { mount, unmount } from './sys/sys.js';
 import { rejection, useScratch } from './testing.js';
 
@@ -74,7 +76,27 @@ describe('readIfExists', () => {
     expect(await readIfExists(scratch.path('file'))).toBe('text');
     expect(await readIfExists(scratch.path('none'))).toBeUndefined();
     expect(await readIfExists(scratch.path('file', 'below'))).toBeUndefined();
-    expect((await rejection(readIfExists(scratch.root))).code).toBe('EISDIR');
+  });
+
+  it.each([
+    ['a directory', (path: string) => mkdir(path)],
+    ['a pipe, which nobody will ever write to', (path: string) => runOk('mkfifo', [path], { timeoutMs: 5_000 })],
+    ['a device', (path: string) => symlink('/dev/zero', path)],
+    ['a link to nothing', (path: string) => symlink('/no/such/file', path)],
+    ['a link to itself', (path: string) => symlink(path, path)],
+  ])('refuses %s', async (_, make) => {
+    const path = scratch.path('strange');
+    await make(path);
+    for (const read of [readIfExists(path), readJson(path, 1)])
+      expect(await rejection(read)).toMatchObject({ code: 'data-loss', message: `${path} is no file` });
+  });
+});
+
+describe('readConfigIfExists', () => {
+  it('takes a device for a file', async () => {
+    expect(await readConfigIfExists('/dev/null')).toBe('');
+    expect(await readConfigIfExists(scratch.path('none'))).toBeUndefined();
+    expect((await rejection(readConfigIfExists(scratch.root))).code).toBe('failed-precondition');
   });
 });
 

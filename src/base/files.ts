@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { dataLoss, errnoOf, failedPrecondition } from './errors.js';
@@ -54,23 +55,59 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** A file's text, or undefined if it does not exist. */
+/**
+ * The text of a file of the daemon's own. What was put in its place is never waited for: a pipe has no end, and may have
+ * no beginning.
+ * @throws data-loss naming it if it is no regular file, or a link that leads to none; ENOENT as it is.
+ */
+export async function readText(path: string): Promise<string> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // A socket; a link to itself.
+    const strange = errnoOf(error) === 'ENXIO' || errnoOf(error) === 'ELOOP';
+    if (strange || (isMissing(error) && (await isThere(path)))) throw dataLoss(`${path} is no file`, error);
+    throw error;
+  }
+  try {
+    if (!(await file.stat()).isFile()) throw dataLoss(`${path} is no file`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** {@link readText}, or undefined if there is nothing. */
 export async function readIfExists(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readText(path);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
-/** The same for a file that people write. @throws failed-precondition naming it if it is there and cannot be read */
+/**
+ * The text of a file that people write, or undefined if it does not exist. It may be a device: /dev/null stands for "none".
+ * @throws failed-precondition naming it if it is there and cannot be read
+ */
 export async function readConfigIfExists(path: string): Promise<string | undefined> {
   try {
-    return await readIfExists(path);
+    return await readFile(path, 'utf8');
   } catch (error) {
+    if (isMissing(error)) return undefined;
     throw failedPrecondition(`${path} cannot be read`, error);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR';
+}
+
+/** True for a link that leads nowhere, too. */
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
 /** Writes `value` as JSON with its format's version, so that a later release can tell what it reads. */
@@ -80,10 +117,10 @@ export async function writeJson(path: string, version: number, value: object, op
 
 /**
  * Reads what {@link writeJson} wrote, without the version. The shape beyond "an object of this version" is the caller's to check.
- * @throws data-loss naming the file if it is not such JSON; ENOENT as it is.
+ * @throws data-loss naming the file if it is not such JSON, or no file; ENOENT as it is.
  */
 export async function readJson(path: string, version: number): Promise<Record<string, unknown>> {
-  const text = await readFile(path, 'utf8');
+  const text = await readText(path);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from '@jest/globals';
@@ -7,6 +7,7 @@ import { dataLoss } from './errors.js';
 import { newId } from './ids.js';
 import { silentLogger } from './log.js';
 import { ObjectStore } from './object-store.js';
+import { runOk } from './spawn.js';
 import { mount, unmount } from './sys/sys.js';
 import { rejection, useScratch } from './testing.js';
 
@@ -40,6 +41,11 @@ async function openWithOne(): Promise<{ store: ObjectStore<Record, Status>; id: 
   const id = newId();
   await store.create({ id, name: 'one' }, { state: 'new' });
   return { store, id, dir: store.dirOf(id) };
+}
+
+async function replace(path: string, make: (path: string) => Promise<unknown>): Promise<void> {
+  await rm(path);
+  await make(path);
 }
 
 const things = (): Promise<string[]> => readdir(scratch.path('things'));
@@ -181,6 +187,12 @@ describe('what a crash leaves', () => {
     expect(await things()).toEqual(store.list().map(({ record }) => record.id));
   });
 
+  it('of a version that did not write whose a status is, is taken for what it was', async () => {
+    const { id, dir } = await openWithOne();
+    await writeFile(join(dir, 'status.json'), '{"version":4,"state":"old"}');
+    expect((await open()).get(id)?.status).toEqual({ state: 'old' });
+  });
+
   it('half-way in an update is the old status', async () => {
     const { id, dir } = await openWithOne();
     await writeFile(join(dir, '.status.json.abc.tmp'), '{"version":4,"sta');
@@ -195,6 +207,16 @@ describe('what cannot be read', () => {
     ['an empty record', (dir: string) => writeFile(join(dir, 'record.json'), '')],
     ['a later version', (dir: string) => writeFile(join(dir, 'status.json'), '{"version":5,"state":"new"}')],
     ['a status of no state', (dir: string) => writeFile(join(dir, 'status.json'), '{"version":4}')],
+    [
+      'a pipe',
+      (dir: string) => replace(join(dir, 'status.json'), (path) => runOk('mkfifo', [path], { timeoutMs: 5_000 })),
+    ],
+    ['a directory', (dir: string) => replace(join(dir, 'record.json'), (path) => mkdir(path))],
+    ['a link to nothing', (dir: string) => replace(join(dir, 'record.json'), (path) => symlink('/no/such', path))],
+    [
+      'the status of another',
+      (dir: string) => writeFile(join(dir, 'status.json'), `{"version":4,"state":"new","id":"${newId()}"}`),
+    ],
     ['the record of another', (dir: string) => writeFile(join(dir, 'record.json'), `{"version":4,"id":"${newId()}"}`)],
   ])('is moved aside: %s', async (_, damage) => {
     const { store, id, dir } = await openWithOne();

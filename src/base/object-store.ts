@@ -50,7 +50,7 @@ export interface UpdateOptions {
 
 /**
  * The objects of one kind, in memory and on disk: `<dir>/<id>/record.json`, written once and synced, and
- * `status.json`, replaced atomically. A change is seen by readers only after it is on disk. Reads take no lock.
+ * `status.json`, replaced atomically; both say whose they are, so that neither is taken for another's. A change is seen by readers only after it is on disk. Reads take no lock.
  */
 export class ObjectStore<R extends ObjectRecord, S extends object> {
   readonly #options: StoreOptions<R, S>;
@@ -106,7 +106,7 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
   async create(record: R, status: S): Promise<Stored<R, S>> {
     const dir = this.dirOf(record.id);
     await ensureDirectory(dir);
-    await writeJson(join(dir, 'status.json'), this.#options.version, status);
+    await this.#writeStatus(record.id, status);
     await writeJson(join(dir, 'record.json'), this.#options.version, record, { fsync: true });
     await syncDirectory(this.#options.dir);
     return this.#publish(record, status);
@@ -149,13 +149,17 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
   }
 
   async #write(id: string, status: S, { evenIfFull = false }: UpdateOptions): Promise<void> {
-    const { kind, version, logger } = this.#options;
+    const { kind, logger } = this.#options;
     try {
-      await writeJson(join(this.dirOf(id), 'status.json'), version, status);
+      await this.#writeStatus(id, status);
     } catch (error) {
       if (!evenIfFull || !isFull(error)) throw error;
       logger.warn({ [kind]: id, error: describeError(error) }, 'no room on disk for a status');
     }
+  }
+
+  #writeStatus(id: string, status: S): Promise<void> {
+    return writeJson(join(this.dirOf(id), 'status.json'), this.#options.version, { ...status, id });
   }
 
   #publish(record: R, status: S): Stored<R, S> {
@@ -199,8 +203,10 @@ export class ObjectStore<R extends ObjectRecord, S extends object> {
     // The record is written last: without it nothing was acquired for the object yet.
     if ((await readIfExists(join(path, 'record.json'))) === undefined) return removeTree(path);
     const record = await readJson(join(path, 'record.json'), version);
-    const status = await readJson(join(path, 'status.json'), version);
+    const { id = name, ...status } = await readJson(join(path, 'status.json'), version);
     if (record['id'] !== name) throw dataLoss(`${path}/record.json is of another id`);
+    // Older versions wrote none.
+    if (id !== name) throw dataLoss(`${path}/status.json is of another id`);
     this.#objects.set(name, Object.freeze(parse(record, status)));
   }
 

@@ -1,7 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 
 import { describeError, errnoOf, invalidArgument } from '../base/errors.js';
+import { readText } from '../base/files.js';
 import { optionalFlag, parseObject, type JsonObject } from './json.js';
 import {
   isList,
@@ -96,5 +97,5 @@ async function readObject(path: string): Promise<JsonObject> {
   const found = await stat(path);
   if (!found.isFile()) throw invalidArgument(`${path} is not a file`);
   if (found.size > MAX_FILE) throw invalidArgument(`${path} is larger than 1 MiB`);
-  return parseObject(await readFile(path, 'utf8'), path);
+  return parseObject(await readText(path), path);
 }

@@ -1,8 +1,9 @@
+import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { descriptorShares } from '../base/descriptor-shares.js';
 import { alreadyExists, describeError } from '../base/errors.js';
-import { ensureDirectory, ensurePublicDirectory } from '../base/files.js';
+import { ensureDirectory, ensurePublicDirectory, removeTree } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { tryLockSync } from '../base/sys/calls.js';
 import { startThreads } from '../base/sys/sys.js';
@@ -96,7 +97,10 @@ async function claimState({ root, state }: Config): Promise<void> {
   await ensureDirectory(root);
   // Others may pass through to the socket.
   await ensureDirectory(state, 0o711);
-  if (!tryLockSync(join(root, 'lock'))) throw alreadyExists(`another gantryd uses ${root}`);
+  const lock = join(root, 'lock');
+  // To open a pipe would be to wait for its other end.
+  if ((await lstat(lock).catch(() => undefined))?.isFile() === false) await removeTree(lock);
+  if (!tryLockSync(lock)) throw alreadyExists(`another gantryd uses ${root}`);
 }
 
 function openImages({ root, image }: Config, logger: Logger, observe?: MetricsEndpoint): Promise<ImageService> {

@@ -1,7 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { readIfExists, syncDirectory } from '../base/files.js';
+import { hasCode } from '../base/errors.js';
+import { readIfExists, removeTree, syncDirectory } from '../base/files.js';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
@@ -17,11 +18,22 @@ export class RunMark {
   /** @returns true if the machine went down while the store was open */
   async set(): Promise<boolean> {
     const boot = await readFile(BOOT_ID, 'utf8');
-    const before = await readIfExists(this.#path);
+    const before = await this.#read();
     await writeFile(this.#path, boot, { flush: true, mode: 0o600 });
     await syncDirectory(dirname(this.#path));
     this.#isSet = true;
     return before !== undefined && before !== boot;
+  }
+
+  /** What is no file there says as much as another boot's, and must not be in the way. */
+  async #read(): Promise<string | undefined> {
+    try {
+      return await readIfExists(this.#path);
+    } catch (error) {
+      if (!hasCode(error, 'data-loss')) throw error;
+      await removeTree(this.#path);
+      return '';
+    }
   }
 
   async clear(): Promise<void> {

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-
+import { readText } from '../base/files.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 
 /**
@@ -15,5 +14,5 @@ export async function processOfPidFile(file: string, id: string): Promise<Proces
 }
 
 function readOrNothing(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '');
+  return readText(path).catch(() => '');
 }

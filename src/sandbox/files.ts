@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { errnoOf, invalidArgument } from '../base/errors.js';
-import { closeDirectory, ensureDirectory } from '../base/files.js';
+import { closeDirectory, ensureDirectory, readText } from '../base/files.js';
 import { toHostId, type IdMappings, type UserNamespace } from '../base/id-mapping.js';
 import { mount } from '../base/sys/sys.js';
 import { contextOption, lsetxattrSync, MS } from '../base/sys/calls.js';
@@ -145,7 +145,7 @@ export async function mountShm(
 /** resolv.conf(5) from the pod's DNS configuration; without one, or with one that says nothing, the node's. */
 async function resolvConf({ servers, searches, options }: DnsConfig = NO_DNS): Promise<string> {
   const words = [...servers, ...searches, ...options];
-  if (words.length === 0) return readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  if (words.length === 0) return readText('/etc/resolv.conf').catch(() => '');
   const bad = words.find((word) => /\s/.test(word));
   if (bad !== undefined) throw invalidArgument(`dns_config: "${bad}" has white space in it`);
   const lines = servers.map((server) => `nameserver ${server}`);
@@ -155,5 +155,5 @@ async function resolvConf({ servers, searches, options }: DnsConfig = NO_DNS): P
 }
 
 function hosts(): Promise<string> {
-  return readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1\tlocalhost\n::1\tlocalhost\n');
+  return readText('/etc/hosts').catch(() => '127.0.0.1\tlocalhost\n::1\tlocalhost\n');
 }

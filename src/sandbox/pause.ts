@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { internal } from '../base/errors.js';
+import { readText } from '../base/files.js';
 import { ociMappings } from '../base/id-mapping.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';
@@ -54,7 +55,7 @@ export async function createPause(options: PauseOptions): Promise<ProcessIdentit
   const { record, paths, runtime } = options;
   await writeFile(join(paths.dir, 'config.json'), JSON.stringify(pauseSpec(options)), { mode: 0o600 });
   await runtime.create(record.id, paths.dir);
-  const pid = Number(await readFile(join(paths.dir, 'pid'), 'utf8'));
+  const pid = Number(await readText(join(paths.dir, 'pid')));
   const pause = identify(pid);
   if (pause === undefined) throw internal(`the pause process ${pid} of sandbox "${record.id}" ended at once`);
   return pause;

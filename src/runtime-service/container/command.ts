@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { abortable, settlesWithin } from '../../base/abort.js';
 import { failedPrecondition } from '../../base/errors.js';
+import { readText } from '../../base/files.js';
 import { toHostUser } from '../../base/id-mapping.js';
 import { endOf, start } from '../../base/spawn.js';
 import { givePipe } from '../../base/sys/give-streams.js';
@@ -93,7 +94,7 @@ export async function inContainer<T>(
  * without it crun executes as root; by a file, since others could read the environment in a command line.
  */
 async function processOf(file: string, args: readonly string[], terminal: boolean): Promise<OciProcess> {
-  const process = JSON.parse(await readFile(file, 'utf8')) as OciProcess;
+  const process = JSON.parse(await readText(file)) as OciProcess;
   if (!terminal) return { ...process, args, terminal };
   const env = [...process.env.filter((entry) => !entry.startsWith('TERM=')), 'TERM=xterm'];
   return { ...process, args, env, terminal };
@@ -223,7 +224,7 @@ export class Command {
   }
 
   async #find(): Promise<ProcessIdentity | 'not-yet' | 'ended'> {
-    const pid = Number(await readFile(this.#parts.pidFile, 'latin1').catch(() => ''));
+    const pid = Number(await readText(this.#parts.pidFile).catch(() => ''));
     return pid > 0 ? (identify(pid) ?? 'ended') : 'not-yet';
   }
 
