@@ -87,8 +87,8 @@ describe('readIfExists', () => {
   ])('refuses %s', async (_, make) => {
     const path = scratch.path('strange');
     await make(path);
-    for (const read of [readIfExists(path), readJson(path, 1)])
-      expect(await rejection(read)).toMatchObject({ code: 'data-loss', message: `${path} is no file` });
+    for (const read of [() => readIfExists(path), () => readJson(path, 1)])
+      expect(await rejection(read())).toMatchObject({ code: 'data-loss', message: `${path} is no file` });
   });
 });
 

@@ -2,7 +2,23 @@ import { describe, expect, it } from '@jest/globals';
 
 import { sleep } from './abort.js';
 import { notFound } from './errors.js';
-import { JoinableOperations, NameRegistry } from './names.js';
+import { JoinableOperations, NameRegistry, type Claimant } from './names.js';
+
+describe('names after a restart', () => {
+  const one = (id: string, is: Claimant['is'], createdAt = '1'): Claimant => ({ id, name: 'n', is, createdAt });
+
+  it.each([
+    [[one('half', 'half-made', '9'), one('live', 'alive')], 'live', []],
+    [[one('old', 'ended', '9'), one('live', 'alive', '1')], 'live', ['old']],
+    [[one('a', 'alive', '9'), one('b', 'alive', '10')], 'b', ['a']],
+    [[one('a', 'ended', '10'), one('half', 'half-made'), one('b', 'ended', '9')], 'a', ['b']],
+    [[one('half', 'half-made')], undefined, []],
+  ])('of %j go to %s', (claimants, holder, without) => {
+    const names = new NameRegistry();
+    expect(names.reclaim(claimants).map(({ id }) => id)).toEqual(without);
+    expect(names.holder('n')).toBe(holder);
+  });
+});
 
 describe('NameRegistry', () => {
   it('gives a name to one holder at a time', () => {

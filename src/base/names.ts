@@ -1,5 +1,15 @@
 import { alreadyExists } from './errors.js';
 
+/** An object of an earlier run that had a name. */
+export interface Claimant {
+  readonly id: string;
+  readonly name: string;
+  /** What is half made, on its way to or from existence, has no right to anything: it is about to go. */
+  readonly is: 'alive' | 'ended' | 'half-made';
+  /** Nanoseconds since the epoch, decimal. */
+  readonly createdAt: string;
+}
+
 /** Which object holds a name, for names that only one may have: a sandbox's or container's, from its metadata. */
 export class NameRegistry {
   readonly #holders = new Map<string, string>();
@@ -11,6 +21,20 @@ export class NameRegistry {
     this.#holders.set(name, id);
   }
 
+  /**
+   * Gives names back after a restart: what lives comes before what has ended, the latest first, and what is half made
+   * gets none, so that a pod is not refused, or made twice, for what is left of a vain attempt. Returns those whose
+   * name another has.
+   */
+  reclaim(claimants: readonly Claimant[]): Claimant[] {
+    const whole = claimants.filter((one) => one.is !== 'half-made').sort(byRight);
+    return whole.filter(({ name, id }) => {
+      const holder = this.#holders.get(name) ?? id;
+      this.#holders.set(name, holder);
+      return holder !== id;
+    });
+  }
+
   holder(name: string): string | undefined {
     return this.#holders.get(name);
   }
@@ -19,6 +43,11 @@ export class NameRegistry {
   release(name: string, id: string): void {
     if (this.#holders.get(name) === id) this.#holders.delete(name);
   }
+}
+
+function byRight(a: Claimant, b: Claimant): number {
+  if (a.is !== b.is) return a.is === 'alive' ? -1 : 1;
+  return BigInt(a.createdAt) > BigInt(b.createdAt) ? -1 : 1;
 }
 
 /**

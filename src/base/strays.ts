@@ -11,36 +11,44 @@ export interface StraysOptions {
   /** Has a directory for each object, named by its id. */
   readonly dir: string;
   readonly isKnown: (id: string) => boolean;
-  /** Gives back all that an id may hold; idempotent. */
+  /** Ends what runs of an id, which is quick. */
+  readonly end: (id: string) => Promise<void>;
+  /** Gives back all that an id may hold, which may take its time; idempotent. */
   readonly release: (id: string) => Promise<void>;
   readonly retries: UndoRetries;
   readonly logger: Logger;
 }
 
 /**
- * Releases what belongs to ids that have no record: theirs could not be read, so nobody will ever ask for their end. One
- * that resists is tried again later.
+ * Ends what belongs to ids that have no record: theirs could not be read, so nobody will ever ask for their end. All that
+ * they hold is then given back in the background; one that resists is tried again later. Returns the ids.
  */
-export async function releaseStrays({ kind, dir, isKnown, release, retries, logger }: StraysOptions): Promise<void> {
-  const ids = (await namesIn(dir)).filter((name) => isId(name) && !isKnown(name));
+export async function releaseStrays({
+  kind,
+  dir,
+  isKnown,
+  end,
+  release,
+  retries,
+  logger,
+}: StraysOptions): Promise<string[]> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT')
+      logger.error({ dir, error: describeError(error) }, `no ${kind} can be found there`);
+    return [];
+  });
+  const ids = names.filter((name) => isId(name) && !isKnown(name));
+  const releaseOne = async (id: string): Promise<void> => {
+    await release(id);
+    logger.warn({ [kind]: id }, `released a ${kind} without a record`);
+  };
   await Promise.all(
     ids.map(async (id) => {
-      try {
-        await release(id);
-        logger.warn({ [kind]: id }, `released a ${kind} without a record`);
-      } catch (error) {
-        logger.warn({ [kind]: id, error: describeError(error) }, `a ${kind} without a record resists`);
-        retries.add([{ name: `${kind} ${id} without a record`, run: () => release(id) }]);
-      }
+      await end(id).catch((error: unknown) =>
+        logger.warn({ [kind]: id, error: describeError(error) }, `a ${kind} without a record resists its end`),
+      );
+      retries.begin([{ name: `${kind} ${id} without a record`, run: () => releaseOne(id) }]);
     }),
   );
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return ids;
 }

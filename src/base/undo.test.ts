@@ -109,6 +109,31 @@ describe('UndoRetries', () => {
     retries.stop();
   });
 
+  it('holds up nobody for one that hangs', async () => {
+    const retries = new UndoRetries(logger);
+    const seen: string[] = [];
+    let goOn = (): void => undefined;
+    const hang = () => new Promise<void>((resolve) => (goOn = resolve));
+    retries.add([{ name: 'hangs', run: hang }]);
+    retries.add([{ name: 'works', run: () => void seen.push('works') }]);
+    const retry = retries.retry();
+    await until(() => seen.length === 1);
+    retries.begin([{ name: 'now', run: () => void seen.push('now') }]);
+    retries.begin([{ name: 'fails', run: () => Promise.reject(internal('busy')) }]);
+    await until(() => seen.length === 2 && retries.waiting.length === 2);
+    expect(retries.waiting).toEqual(['hangs', 'fails']);
+    goOn();
+    await Promise.all([retry, retries.idle()]);
+    expect(retries.waiting).toEqual(['fails']);
+    retries.stop();
+    retries.begin([{ name: 'late', run: () => void seen.push('late') }]);
+    await retries.idle();
+    expect([seen, retries.waiting]).toEqual([
+      ['works', 'now'],
+      ['fails', 'late'],
+    ]);
+  });
+
   it('tries by itself at its interval until it works, and not after stop', async () => {
     const retries = new UndoRetries(logger, 10);
     let attempts = 0;

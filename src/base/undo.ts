@@ -1,5 +1,6 @@
 import { describeError } from './errors.js';
 import type { Logger } from './log.js';
+import { Semaphore } from './semaphore.js';
 
 /** One acquisition's way back. Must be idempotent: what fails stays on the retry list and is run again. */
 export interface UndoStep {
@@ -50,9 +51,17 @@ async function runSteps(steps: readonly UndoStep[], logger: Logger): Promise<Und
   return left;
 }
 
-/** What could not be undone, tried again at an interval until it works. */
+/** What hangs, as a plugin may, keeps what works from its turn only in such numbers. */
+const AT_ONCE = 16;
+
+/**
+ * What could not be undone, tried again at an interval until it works. What different operations left is tried side by
+ * side, so that one that hangs does not hold up the others.
+ */
 export class UndoRetries {
   #waiting: (readonly UndoStep[])[] = [];
+  readonly #underWay = new Map<readonly UndoStep[], Promise<void>>();
+  readonly #slots = new Semaphore(AT_ONCE);
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   readonly #logger: Logger;
@@ -70,16 +79,42 @@ export class UndoRetries {
     this.#schedule();
   }
 
-  /** Names of the steps that still wait, for `Status` and tests. */
-  get waiting(): readonly string[] {
-    return this.#waiting.flat().map((step) => step.name);
+  /** Takes a step that somebody who asks again may have left before: once. */
+  keep(step: UndoStep): void {
+    if (!this.waiting.includes(step.name)) this.add([step]);
   }
 
-  /** Tries every waiting step once, in the order in which they failed. */
+  /** Runs steps in the background, for the first time and from now on; those that fail are tried again like any. */
+  begin(steps: readonly UndoStep[]): void {
+    if (this.#stopped) this.add(steps);
+    else void this.#attempt(steps);
+  }
+
+  /** Names of the steps that are not done yet, for `Status` and tests. */
+  get waiting(): readonly string[] {
+    return [...this.#underWay.keys(), ...this.#waiting].flat().map((step) => step.name);
+  }
+
+  /** Tries every waiting step once: those of one operation in their order, those of several side by side. */
   async retry(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const steps of waiting) this.add(await runSteps(steps, this.#logger));
+    await Promise.all(waiting.map((steps) => this.#attempt(steps)));
+  }
+
+  /** Settles when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  #attempt(steps: readonly UndoStep[]): Promise<void> {
+    const attempt = this.#slots.run(async () => {
+      const left = await runSteps(steps, this.#logger);
+      this.#underWay.delete(steps);
+      this.add(left);
+    });
+    this.#underWay.set(steps, attempt);
+    return attempt;
   }
 
   /** No more attempts but those that {@link retry} makes. */
