@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import type { Logger } from '../base/log.js';
 import { KeyedLock } from '../base/keyed-lock.js';
 import { JoinableOperations, NameRegistry } from '../base/names.js';
@@ -19,8 +21,8 @@ import { SeccompProfiles } from '../oci/seccomp-profiles.js';
 import type { ContainerContext } from '../runtime-service/container/context.js';
 import { ExitWatcher } from '../runtime-service/container/exits.js';
 import { openContainerStore } from '../runtime-service/container/store.js';
-import type { PauseProvider, SandboxContext } from '../sandbox/context.js';
-import { builtInPauseProvider, imagePauseProvider } from '../sandbox/pause-provider.js';
+import type { SandboxContext } from '../sandbox/context.js';
+import { pauseProvider } from '../sandbox/pause-provider.js';
 import { openSandboxStore } from '../sandbox/store.js';
 
 /** What the operations on pods work with. */
@@ -49,7 +51,7 @@ export async function openPods(parts: Parts): Promise<Pods> {
     ...{ ...shared, seccomp, selinux },
     store: await openSandboxStore(config.root, logger),
     networks: cni,
-    pause: pauseProvider(config, images),
+    pause: pauseProvider({ image: config.image.pauseImage, command: config.runtime.pauseCommand }, images),
     joins: new JoinableOperations(),
     settings: { stateDir: config.state, netnsDir: config.network.netnsDir, cgroupParent: config.runtime.cgroupParent },
   };
@@ -75,7 +77,7 @@ function monitorPlace({ cgroupDriver, runtime: { monitorCgroup } }: Config): Pro
   return OwnCgroup.make(monitorCgroup);
 }
 
-function makeRuntimes({ root, runtime, cgroupDriver }: Config): Runtimes {
+function makeRuntimes({ root, state, runtime, cgroupDriver }: Config): Runtimes {
   const common = { cgroupDriver: detectCgroupDriver(cgroupDriver), timeoutMs: runtime.timeout * 1000 };
   const byName = [...runtime.handlers].map(([handler, { path, root, podAnnotations, containerAnnotations }]) => {
     // Each its own, so that a handler that hangs does not hold up the others.
@@ -83,10 +85,10 @@ function makeRuntimes({ root, runtime, cgroupDriver }: Config): Runtimes {
     const annotations = { pod: podAnnotations, container: containerAnnotations };
     return [handler, new OciRuntime({ ...common, creates, annotations, handler, path, root })] as const;
   });
-  return new Runtimes(new Map(byName), runtime.defaultHandler, new HostFeatures(root));
-}
-
-function pauseProvider({ image, runtime }: Config, images: ImageService): PauseProvider {
-  if (image.pauseImage === '') return builtInPauseProvider(runtime.pauseCommand);
-  return imagePauseProvider(image.pauseImage, images);
+  return new Runtimes({
+    byName: new Map(byName),
+    defaultName: runtime.defaultHandler,
+    host: new HostFeatures(root),
+    usualRoot: join(state, 'runtime'),
+  });
 }

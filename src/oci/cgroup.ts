@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { sleep } from '../base/abort.js';
-import { deadlineExceeded, errnoOf, invalidArgument } from '../base/errors.js';
+import { deadlineExceeded, errnoOf, failedPrecondition, invalidArgument } from '../base/errors.js';
 import { readProcess, signalProcess, type ProcessRow } from '../base/sys/process.js';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
@@ -140,6 +140,20 @@ async function removeEmpty(dir: string): Promise<void> {
   await rmdir(dir).catch((error: unknown) => {
     if (!['ENOENT', 'EBUSY'].includes(errnoOf(error) ?? '')) throw error;
   });
+}
+
+/**
+ * Removes a cgroup, and those below it, that nothing lives in; systemd may be before us. The dead leave it a moment later.
+ * @throws failed-precondition if it stays
+ */
+export async function removeCgroup(dir: string): Promise<void> {
+  const end = Date.now() + KILL_TIMEOUT_MS;
+  for (;;) {
+    await removeEmpty(dir);
+    if (!existsSync(dir)) return;
+    if (Date.now() > end) throw failedPrecondition(`the cgroup ${dir} cannot be removed: it is in use`);
+    await sleep(LOOK_AGAIN_MS);
+  }
 }
 
 function ignoreGone(error: unknown): void {

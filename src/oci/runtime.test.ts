@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
 import { identify } from '../base/sys/process.js';
 import { identityOf, rejection, until, useScratch } from '../base/testing.js';
-import { cgroupDirsOf } from './cgroup.js';
+import { cgroupDirsOf, hierarchies, isCgroupV2 } from './cgroup.js';
 import { createSlots } from './create-slots.js';
 import { lastLogMessage } from './runtime.js';
-import { makeBundle, makeRootfs, minimalSpec, ownCgroupParent, ownRuntime } from './testing.js';
+import { makeBundle, makeRootfs, minimalSpec, ownCgroupParent, ownRuntime, RUNC } from './testing.js';
 
 const scratch = useScratch('runtime');
 
@@ -60,6 +60,62 @@ describe('a container', () => {
       code: 'internal',
       message: expect.stringMatching(/^runtime handler "test": update "one": ./),
     });
+  });
+});
+
+// crun runs on no hybrid host.
+describe.each(isCgroupV2() ? [RUNC, '/usr/bin/crun'] : [RUNC])('what %s cannot delete', (path) => {
+  /** A container with `damage` done to the runtime's files of it. */
+  async function damaged(damage: (dir: string) => Promise<unknown>) {
+    const { bundle, cgroup, rootfs } = await prepare('one');
+    const runtime = ownRuntime(scratch, { path });
+    await runtime.create('one', bundle);
+    const init = await initOf(bundle);
+    const places = cgroupDirsOf(init.pid).filter((dir) => dir.includes(cgroup));
+    await damage(scratch.path('runtime', 'one'));
+    return { runtime, bundle, cgroup, rootfs, init, places };
+  }
+
+  const name = path.endsWith('crun') ? 'status' : 'state.json';
+
+  it.each([
+    ['empty', (dir: string) => writeFile(`${dir}/${name}`, '')],
+    ['an object without anything', (dir: string) => writeFile(`${dir}/${name}`, '{}')],
+    ['cut', (dir: string) => truncate(`${dir}/${name}`, 100)],
+    ['of another version', (dir: string) => writeFile(`${dir}/${name}`, '{"id":"one","init_process_pid":1,"pid":1}')],
+    ['a directory', (dir: string) => rm(`${dir}/${name}`).then(() => mkdir(`${dir}/${name}`))],
+    ['gone', (dir: string) => rm(`${dir}/${name}`)],
+  ])('is taken away without it: its state is %s', async (_, damage) => {
+    const { runtime, init, places } = await damaged(damage);
+    expect(places).not.toEqual([]);
+    await runtime.delete('one');
+    expect(identify(init.pid)).toBeUndefined();
+    expect(places.filter((dir) => existsSync(dir))).toEqual([]);
+    expect(await readdir(scratch.path('runtime'))).toEqual([]);
+  });
+});
+
+describe('a runtime that is gone', () => {
+  it('does not keep what it has made', async () => {
+    const { runtime, bundle, cgroup } = await prepare('one');
+    await runtime.create('one', bundle);
+    const init = await initOf(bundle);
+    await ownRuntime(scratch, { path: '/no/such/runtime' }).delete('one');
+    expect(identify(init.pid)).toBeUndefined();
+    expect(hierarchies().filter((dir) => existsSync(`${dir}${cgroup}`))).toEqual([]);
+    expect(await readdir(scratch.path('runtime'))).toEqual([]);
+  });
+});
+
+describe('a program that breaks down', () => {
+  it('is told by its reason, and not by its trace', async () => {
+    const trace =
+      'panic: runtime error: invalid memory address\\n[signal SIGSEGV]\\n\\ngoroutine 1 [running]:\\nmain.main()';
+    const path = await scratch.script('broken', `printf 'level=warn\\n${trace}' >&2; exit 2`);
+    const error = await rejection(ownRuntime(scratch, { path }).start('one'));
+    expect(error.message).toBe(
+      'runtime handler "test": start "one": level=warn\npanic: runtime error: invalid memory address',
+    );
   });
 });
 

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { deadlineExceeded, GantryError, type ErrorCode } from '../base/errors.js';
+import { codeOf, deadlineExceeded, describeError, GantryError, type ErrorCode } from '../base/errors.js';
 import type { FairSlots } from '../base/fair-slots.js';
 import { readIfExists, removeTree } from '../base/files.js';
 import { bounded, endOf, run, start, tail, type RunResult } from '../base/spawn.js';
@@ -10,6 +9,7 @@ import type { CgroupDriver } from './cgroup.js';
 import { FeatureReader, type RuntimeFeatures } from './features.js';
 import type { AnnotationRules } from './spec/annotations.js';
 import type { OciResources } from './spec/types.js';
+import { hasState, holdsState, takeAway } from './take-away.js';
 
 export interface RuntimeOptions {
   /** Name of the handler, for messages. */
@@ -69,12 +69,28 @@ export class OciRuntime {
     await this.#ok('start', id, []);
   }
 
-  /** Removes what the runtime holds of a container, killing what is left of it; one it does not know is fine. */
+  /**
+   * Removes what the runtime holds of a container, killing what is left of it; one it does not know is fine. What the
+   * runtime cannot remove, because its state is damaged or its program is gone or hangs, is taken away without it.
+   * @throws deadline-exceeded, with both reasons, for processes that even SIGKILL does not end
+   */
   async delete(id: string): Promise<void> {
-    // runc and crun keep a container's state in a directory of its id; without it the call would be for nothing.
-    if (!existsSync(join(this.options.root, id))) return;
-    const result = await this.#call(['delete', '--force', id]);
-    if (result.exitCode !== 0 && !saysUnknown(result)) throw this.failure('delete', id, said(result));
+    const { root } = this.options;
+    // Without its state the call would be for nothing.
+    if (!holdsState(root, id)) return;
+    const known = hasState(root, id);
+    const refusal = await this.#ok('delete', id, ['--force']).catch((error: unknown) => describeError(error));
+    if (known && !holdsState(root, id)) return;
+    try {
+      await takeAway(root, id);
+    } catch (error) {
+      throw this.failure(
+        'delete',
+        id,
+        `${refusal ?? 'its state stays'}; without it: ${describeError(error)}`,
+        codeOf(error),
+      );
+    }
   }
 
   /**
@@ -106,7 +122,8 @@ export class OciRuntime {
 
   /** The error of a failed call: handler, verb, id and what the runtime said, which may tell whose fault it is. */
   failure(verb: string, id: string, reason: string, code: ErrorCode = 'internal'): GantryError {
-    return new GantryError(code === 'internal' ? codeOfReason(reason) : code, `${this.#what(verb, id)}: ${reason}`);
+    const said = withoutTrace(reason);
+    return new GantryError(code === 'internal' ? codeOfReason(said) : code, `${this.#what(verb, id)}: ${said}`);
   }
 
   #what(verb: string, id: string): string {
@@ -136,8 +153,9 @@ function said({ stderr, stdout }: RunResult): string {
   return tail(stderr.toString().trim() || stdout.toString().trim() || 'no message');
 }
 
-function saysUnknown(result: RunResult): boolean {
-  return /does not exist|No such file or directory|not found/i.test(said(result));
+/** A Go program that breaks down says why in the first line, and then where, which is nothing for clients. */
+function withoutTrace(text: string): string {
+  return text.replace(/^(.*\b(?:panic|fatal error): .*)\n[^]*$/m, '$1');
 }
 
 /** The last message of a runtime's JSON log, an error's if there is one: a line an entry, with `level` and `msg`. */

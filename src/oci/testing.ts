@@ -5,7 +5,9 @@ import { newId } from '../base/ids.js';
 import { runOk } from '../base/spawn.js';
 import { until, type Scratch } from '../base/testing.js';
 import { createSlots } from './create-slots.js';
+import { HostFeatures } from './host-features.js';
 import { OciRuntime, type RuntimeOptions } from './runtime.js';
+import { Runtimes } from './runtimes.js';
 import type { OciSpec } from './spec/types.js';
 
 export const RUNC = '/usr/sbin/runc';
@@ -67,6 +69,16 @@ export function ownRuntime(scratch: Scratch, options: Partial<RuntimeOptions> = 
   });
   const usual = { handler: 'test', path: RUNC, root, cgroupDriver: 'cgroupfs', timeoutMs: 20_000 } as const;
   return new OciRuntime({ ...usual, creates: createSlots(4), ...options });
+}
+
+/** Handlers of these names; the first is the default. */
+export function testRuntimes(scratch: Scratch, handlers: Readonly<Record<string, OciRuntime>>): Runtimes {
+  return new Runtimes({
+    byName: new Map(Object.entries(handlers)),
+    defaultName: Object.keys(handlers)[0] ?? '',
+    host: new HostFeatures(scratch.root),
+    usualRoot: scratch.path('usual'),
+  });
 }
 
 /** An OCI configuration that a shell can run in; `process` and `linux` are laid over it. */
