@@ -14,6 +14,8 @@ export interface AttachmentIntent {
   readonly netnsPath: string;
   readonly args: string;
   readonly capabilities: JsonObject;
+  /** Where the plugins were; absent in what older versions wrote. */
+  readonly binDirs?: readonly string[];
   /** In the order of ADD. */
   readonly attachments: readonly { readonly ifname: string; readonly network: NetworkConfig }[];
 }
@@ -123,14 +125,19 @@ function checkedId(sandboxId: string): string {
 
 function parseIntent(value: JsonObject, sandboxId: string): AttachmentIntent {
   if (value['sandboxId'] !== sandboxId) throw invalidArgument('sandboxId is of another sandbox');
-  const { capabilities } = value;
+  const { capabilities, binDirs } = value;
   return {
     sandboxId,
+    ...(isStrings(binDirs) ? { binDirs } : {}),
     netnsPath: optionalString(value['netnsPath'], 'netnsPath') ?? '',
     args: optionalString(value['args'], 'args') ?? '',
     capabilities: isObject(capabilities) ? capabilities : {},
     attachments: objectList(value['attachments'], 'attachments').map(parseAttachment),
   };
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function parseAttachment(value: JsonObject): AttachmentIntent['attachments'][number] {

@@ -71,6 +71,18 @@ describe('CniManager', () => {
     expect(await after.records()).toEqual([]);
   });
 
+  it('finds the plugins where they were, though the directories are others by now', async () => {
+    const before = await scratch.manager();
+    const request = pod();
+    await before.setUp(request);
+    before.close();
+    const after = await scratch.manager({ binDirs: ['/no/such/directory'] });
+    await after.tearDown(request.sandboxId, request.netnsPath);
+    expect(await scratch.sequence()).toEqual(['ADD one', 'ADD two', 'DEL two', 'DEL one']);
+    expect((await scratch.calls()).at(-1)?.env['CNI_PATH']).toMatch(/:\/no\/such\/directory$/);
+    expect(await after.records()).toEqual([]);
+  });
+
   it('tells plugins of a namespace that is still there, not of the file that a lost pin leaves', async () => {
     const manager = await scratch.manager();
     const [alive, lost] = [pod({ netnsPath: '/proc/self/ns/net' }), pod({ netnsPath: join(scratch.root, 'pin') })];

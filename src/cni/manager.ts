@@ -99,7 +99,8 @@ export class CniManager {
       }
       const network = await this.#defaultNetwork();
       const attachments = [{ ifname: IFNAME, network }];
-      return this.#add({ sandboxId, netnsPath, ...pod, attachments }, network.name, signal);
+      const { binDirs } = this.#context;
+      return this.#add({ sandboxId, netnsPath, ...pod, binDirs, attachments }, network.name, signal);
     };
     return this.#locks.run(sandboxId, () => this.#gate.shared(add), signal);
   }
@@ -122,7 +123,7 @@ export class CniManager {
   async check(sandboxId: string, signal?: AbortSignal): Promise<void> {
     const check = async (): Promise<void> => {
       const record = await this.#store.read(sandboxId);
-      if (record !== undefined) await checkAll(this.#context, record, signal);
+      if (record !== undefined) await checkAll(this.#contextOf(record), record, signal);
     };
     await this.#locks.run(sandboxId, () => this.#gate.shared(check), signal);
   }
@@ -182,8 +183,13 @@ export class CniManager {
   }
 
   async #delete(record: AttachmentRecord, signal?: AbortSignal): Promise<void> {
-    await deleteAll(this.#context, record, signal);
+    await deleteAll(this.#contextOf(record), record, signal);
     await this.#store.remove(record.intent.sandboxId);
+  }
+
+  /** Plugins are where they were at ADD, or have moved with the configuration since. */
+  #contextOf({ intent: { binDirs = [] } }: AttachmentRecord): PluginContext {
+    return { ...this.#context, binDirs: [...new Set([...binDirs, ...this.#context.binDirs])] };
   }
 
   /** A record that cannot be read is kept aside; the default network's plugins still free what is under the id. */

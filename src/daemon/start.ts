@@ -73,9 +73,8 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   });
   await metrics?.start({ pods, images });
   await recover({ pods, cni, logger });
-  await images.sweep();
   server.setReady();
-  images.checkAfterCrash();
+  void tidyImages(images, logger);
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');
   void startThreads().catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no system call threads'));
   void images.warmUp().catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no unpacking thread'));
@@ -89,6 +88,14 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
       await images.close();
     },
   };
+}
+
+/** All users of images are known by now. To remove what nobody uses takes its time, and nobody waits for it. */
+async function tidyImages(images: ImageService, logger: Logger): Promise<void> {
+  await images
+    .sweep()
+    .catch((error: unknown) => logger.warn({ error: describeError(error) }, 'cannot remove images that nobody uses'));
+  images.checkAfterCrash();
 }
 
 /** Two daemons on one state would undo each other's work. */

@@ -340,6 +340,15 @@ export class ImageService implements ImageRootfs {
     } else this.#parts.uses.add(owner, image);
   }
 
+  /** After a restart: nobody can tell which image `owner` uses, so no layer may be taken for unused. */
+  adoptUnknown(owner: string): void {
+    this.#unknownUses = true;
+    this.#parts.context.logger.warn(
+      { owner },
+      'a container uses an unknown image, so no layer will be removed in this run',
+    );
+  }
+
   /** Says that all owners of an earlier run have been adopted: from now on what nobody uses is removed. */
   async sweep(): Promise<void> {
     this.#parts.uses.release(EARLIER_OWNERS);

@@ -9,7 +9,7 @@ import type { Selinux } from '../oci/selinux/selinux.js';
 import type { PauseProgram } from './pause.js';
 import type { SandboxStore } from './store.js';
 import type { Bandwidth } from './bandwidth.js';
-import type { DnsConfig, PortMapping } from './types.js';
+import type { DnsConfig, PauseSource, PortMapping } from './types.js';
 
 /** What a pod got of its network. */
 export interface SandboxNetwork {
@@ -37,21 +37,28 @@ export interface PodNetworks {
   tearDown(sandboxId: string, netnsPath: string | undefined): Promise<void>;
 }
 
-/** What a sandbox needs to run its pause container: the built-in program, or an image's. */
+export interface PauseRoot {
+  readonly id: string;
+  readonly rootfs: string;
+  readonly dir: string;
+  readonly userns?: UserNamespace | undefined;
+  /** The SELinux label of its files, if any. */
+  readonly label?: string | undefined;
+}
+
+/**
+ * What a sandbox needs to run its pause container: the built-in program, or an image's. Only `choose` looks at the
+ * configuration; the rest goes by what was chosen, which the sandbox's record has.
+ */
 export interface PauseProvider {
+  /** What a new sandbox's is to be made of. An image is pulled if it must be. */
+  choose(): Promise<PauseSource>;
   /** Makes the program ready below `rootfs`; for an image, mounts it there, with its writable layer in `dir`. */
-  prepare(sandbox: {
-    readonly id: string;
-    readonly rootfs: string;
-    readonly dir: string;
-    readonly userns?: UserNamespace | undefined;
-    /** The SELinux label of its files, if any. */
-    readonly label?: string | undefined;
-  }): Promise<PauseProgram>;
-  /** Gives back what `prepare` took; nothing taken is fine. */
-  release(sandbox: { readonly id: string; readonly rootfs: string }): Promise<void>;
-  /** After a restart: the sandbox still uses what `prepare` took. */
-  adopt(id: string): void;
+  prepare(sandbox: PauseRoot, source: PauseSource): Promise<PauseProgram>;
+  /** Gives back what `prepare` took, whatever it was; nothing taken is fine. */
+  release(sandbox: Pick<PauseRoot, 'id' | 'rootfs'>): Promise<void>;
+  /** After a restart: the sandbox still uses what `prepare` took; an image that nobody knows, if it is not said. */
+  adopt(id: string, source: PauseSource | undefined): void;
 }
 
 /** What every operation on sandboxes works with; main makes the one there is. */

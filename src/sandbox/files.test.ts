@@ -23,7 +23,7 @@ const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
 const onNode = { network: 'node', pid: 'pod', ipc: 'pod' } as const;
 
 async function write(more: Partial<SandboxConfig> = {}) {
-  const paths = sandboxPaths(scratch.root, ID);
+  const paths = sandboxPaths({ stateDir: scratch.root }, { id: ID });
   await writeSandboxFiles(paths, { id: ID, config: podConfig(more) });
   return paths;
 }

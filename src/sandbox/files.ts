@@ -9,7 +9,7 @@ import { mount } from '../base/sys/sys.js';
 import { contextOption, lsetxattrSync, MS } from '../base/sys/calls.js';
 import type { DnsConfig, SandboxConfig, SandboxRecord } from './types.js';
 
-/** Everything of a sandbox below `<state>/sandboxes/<id>`, gone with a reboot. */
+/** Everything of a sandbox below `sandboxes/<id>` of the state that it was made in, gone with a reboot. */
 export interface SandboxPaths {
   readonly dir: string;
   readonly rootfs: string;
@@ -21,7 +21,11 @@ export interface SandboxPaths {
   readonly userns: string;
 }
 
-export function sandboxPaths(stateDir: string, id: string): SandboxPaths {
+/** @param settings say where those are whose record does not. */
+export function sandboxPaths(
+  settings: { readonly stateDir: string },
+  { id, stateDir = settings.stateDir }: Pick<SandboxRecord, 'id' | 'stateDir'>,
+): SandboxPaths {
   const dir = join(stateDir, 'sandboxes', id);
   const below = (name: string): string => join(dir, name);
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { internal, notFound } from '../base/errors.js';
-import { rejection, thrown } from '../base/testing.js';
-import { builtInPauseProvider, imagePauseProvider, type PauseImages } from './pause-provider.js';
+import { rejection } from '../base/testing.js';
+import { pauseProvider, type PauseImages } from './pause-provider.js';
 
 const sandbox = { id: 'a', rootfs: '/state/a/rootfs', dir: '/root/a' };
 
@@ -30,47 +30,72 @@ function images(options: { readonly present: boolean; readonly pullable?: boolea
       return Promise.resolve();
     },
     adopt: (owner, imageId) => void calls.push(`${owner} uses ${imageId}`),
+    adoptUnknown: (owner) => void calls.push(`${owner} uses an image`),
   };
   return { service, calls };
 }
 
+const builtIn = (service: PauseImages) => pauseProvider({ image: '', command: '/usr/bin/init' }, service);
+const ofImage = (service: PauseImages) => pauseProvider({ image: 'k8s/pause', command: '' }, service);
+const SOURCE = { kind: 'image', imageId: 'sha256:1' } as const;
+const MOUNT = 'mount sha256:1 for a at /state/a/rootfs over /root/a';
+const UNMOUNT = 'unmount /state/a/rootfs of a';
+
 describe('the built-in pause', () => {
   it('needs nothing but its program', async () => {
-    const provider = builtInPauseProvider('/usr/bin/init');
-    const program = await provider.prepare(sandbox);
-    expect(program).toEqual({
+    const { service, calls } = images({ present: false });
+    const provider = builtIn(service);
+    const source = await provider.choose();
+    expect(source).toEqual({ kind: 'built-in' });
+    expect(await provider.prepare(sandbox, source)).toEqual({
       args: ['/pause', '-P'],
       env: [],
       mounts: [{ destination: '/pause', type: 'bind', source: '/usr/bin/init', options: ['bind', 'ro', 'rprivate'] }],
     });
-    await provider.release(sandbox);
-    provider.adopt('a');
+    provider.adopt('a', source);
+    expect(calls).toEqual([]);
   });
 });
 
 describe('pause from an image', () => {
-  const MOUNT = 'mount sha256:1 for a at /state/a/rootfs over /root/a';
-
   it('is mounted, used, and given back', async () => {
     const { service, calls } = images({ present: true });
-    const provider = imagePauseProvider('k8s/pause', service);
-    expect(await provider.prepare(sandbox)).toEqual({ args: ['/pause', '-v'], env: ['A=b'], mounts: [] });
-    provider.adopt('b');
+    const provider = ofImage(service);
+    const source = await provider.choose();
+    expect(source).toEqual(SOURCE);
+    expect(await provider.prepare(sandbox, source)).toEqual({ args: ['/pause', '-v'], env: ['A=b'], mounts: [] });
+    provider.adopt('b', source);
     await provider.release(sandbox);
-    expect(calls).toEqual([MOUNT, 'b uses sha256:1', 'unmount /state/a/rootfs of a']);
+    expect(calls).toEqual([MOUNT, 'b uses sha256:1', UNMOUNT]);
   });
 
   it('is pulled when it is not there', async () => {
     const { service, calls } = images({ present: false });
-    await imagePauseProvider('k8s/pause', service).prepare(sandbox);
-    expect(calls).toEqual(['pull k8s/pause', MOUNT]);
+    expect(await ofImage(service).choose()).toEqual(SOURCE);
+    expect(calls).toEqual(['pull k8s/pause']);
   });
 
   it('says what keeps it from being there', async () => {
     const { service, calls } = images({ present: false, pullable: false });
-    const provider = imagePauseProvider('k8s/pause', service);
-    expect((await rejection(provider.prepare(sandbox))).message).toBe('the registry is down');
+    expect((await rejection(ofImage(service).choose())).message).toBe('the registry is down');
     expect(calls).toEqual(['pull k8s/pause']);
-    expect(thrown(() => provider.adopt('a'))).toMatchObject({ code: 'not-found' });
+  });
+});
+
+describe('what a sandbox’s pause was made of', () => {
+  it('counts, and not what is configured by now', async () => {
+    const { service, calls } = images({ present: true });
+    const now = builtIn(service);
+    now.adopt('a', SOURCE);
+    expect(await now.prepare(sandbox, SOURCE)).toMatchObject({ args: ['/pause', '-v'] });
+    await now.release(sandbox);
+    expect(calls).toEqual(['a uses sha256:1', MOUNT, UNMOUNT]);
+    expect(await ofImage(service).prepare(sandbox, { kind: 'built-in' })).toMatchObject({ args: ['/pause', '-P'] });
+  });
+
+  it('is an image that nobody knows, if that is all that there is to know', () => {
+    const { service, calls } = images({ present: true });
+    ofImage(service).adopt('a', undefined);
+    expect(calls).toEqual(['a uses an image']);
   });
 });

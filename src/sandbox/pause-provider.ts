@@ -17,6 +17,7 @@ export interface PauseImages {
   }): Promise<void>;
   unmountRootfs(options: { owner: string; target: string }): Promise<void>;
   adopt(owner: string, imageId: string): void;
+  adoptUnknown(owner: string): void;
 }
 
 interface PauseImageConfig {
@@ -25,25 +26,32 @@ interface PauseImageConfig {
   readonly env: readonly string[];
 }
 
-/** The built-in pause: nothing to pull, nothing to mount. */
-export function builtInPauseProvider(command: string): PauseProvider {
-  return {
-    prepare: () => Promise.resolve(builtInPause(command)),
-    release: () => Promise.resolve(),
-    adopt: () => undefined,
-  };
+export interface PauseOptions {
+  /** The image's reference; empty for the built-in pause, which needs nothing pulled and nothing mounted. */
+  readonly image: string;
+  /** The built-in pause's program. */
+  readonly command: string;
 }
 
-/** Pause from an image, pulled when the first pod needs it. */
-export function imagePauseProvider(reference: string, images: PauseImages): PauseProvider {
+/** Pause as it is configured for new sandboxes, and as their records have it for those that are there. */
+export function pauseProvider({ image, command }: PauseOptions, images: PauseImages): PauseProvider {
   return {
-    async prepare({ id, rootfs, dir, userns, label }) {
-      const { id: imageId, config } = await resolveOrPull(reference, images);
+    async choose() {
+      if (image === '') return { kind: 'built-in' };
+      return { kind: 'image', imageId: (await resolveOrPull(image, images)).id };
+    },
+    async prepare({ id, rootfs, dir, userns, label }, source) {
+      if (source.kind === 'built-in') return builtInPause(command);
+      const { imageId } = source;
+      const { config } = images.resolve(imageId);
       await images.mountRootfs({ imageId, owner: id, target: rootfs, writable: dir, userns, label });
       return { args: [...config.entrypoint, ...config.cmd], env: config.env, mounts: [] };
     },
     release: ({ id, rootfs }) => images.unmountRootfs({ owner: id, target: rootfs }),
-    adopt: (id) => images.adopt(id, images.resolve(reference).id),
+    adopt(id, source) {
+      if (source === undefined) images.adoptUnknown(id);
+      else if (source.kind === 'image') images.adopt(id, source.imageId);
+    },
   };
 }
 

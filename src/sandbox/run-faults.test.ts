@@ -6,11 +6,11 @@ import { describeError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { rejection, useScratch } from '../base/testing.js';
 import { RUNC } from '../oci/testing.js';
-import { builtInPauseProvider, imagePauseProvider } from './pause-provider.js';
+import { pauseProvider } from './pause-provider.js';
 import { recoverSandboxes } from './recover.js';
 import { removeSandbox } from './remove.js';
 import { runSandbox } from './run.js';
-import { podConfig, World, type WorldOptions } from './testing.js';
+import { pauseOf, podConfig, World, type WorldOptions } from './testing.js';
 import type { SandboxConfig } from './types.js';
 
 const scratch = useScratch('faults');
@@ -114,13 +114,14 @@ describe('a step that fails leaves nothing', () => {
       mountRootfs: () => Promise.reject(new RangeError('no such layer')),
       unmountRootfs: () => Promise.resolve(),
       adopt: () => undefined,
+      adoptUnknown: () => undefined,
     };
-    const world = await make({ pause: imagePauseProvider('pause', unpullable) });
+    const world = await make({ pause: pauseProvider({ image: 'pause', command: '' }, unpullable) });
     expect((await failsAndLeavesNothing(world)).message).toContain('run sandbox of pod shop/web');
   });
 
   it('the pause program', async () => {
-    const world = await make({ pause: builtInPauseProvider('/no/such/pause') });
+    const world = await make({ pause: pauseOf('/no/such/pause') });
     expect((await failsAndLeavesNothing(world)).message).toContain('/no/such/pause');
   });
 
@@ -184,6 +185,7 @@ describe('a way back that fails', () => {
 
     const context = await world.restart();
     await recoverSandboxes(context);
+    await context.retries.idle();
     const [id = ''] = context.store.list().map(({ record }) => record.id);
     expect(context.retries.waiting).toEqual([`sandbox ${id}`]);
     await writeFile(scratch.path('well'), '');
@@ -194,7 +196,7 @@ describe('a way back that fails', () => {
 
 describe('a pause that ends at once', () => {
   it('leaves a sandbox that is not ready', async () => {
-    const world = await make({ pause: builtInPauseProvider('/bin/busybox') });
+    const world = await make({ pause: pauseOf('/bin/busybox') });
     // busybox knows no applet of the name "pause".
     const id = await runSandbox(world.context, podConfig(), newId());
     await world.reaches(id, 'not-ready');

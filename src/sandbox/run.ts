@@ -36,32 +36,35 @@ export async function runSandbox(
   });
 }
 
-async function makeRecord(
-  context: SandboxContext,
-  config: SandboxConfig,
-  requestDigest: string,
-): Promise<SandboxRecord> {
+/** A new record has what older ones lack. */
+type NewRecord = SandboxRecord & Required<Pick<SandboxRecord, 'pause' | 'runtime' | 'stateDir'>>;
+
+async function makeRecord(context: SandboxContext, config: SandboxConfig, requestDigest: string): Promise<NewRecord> {
   const id = newId();
-  const handler = context.runtimes.nameOf(config.runtimeHandler);
   // Refused before anything is made.
-  context.runtimes.get(handler);
+  const made = context.runtimes.record(config.runtimeHandler);
   planSysctls(config);
   const ownNetwork = config.namespaces.network === 'pod';
   const used = context.store.list().flatMap(({ record }) => record.selinux ?? []);
   const selinux = await context.selinux.podLabels(config.selinux, used);
+  const pause = await context.pause.choose().catch((error: unknown) => {
+    throw wrapError(error, runningPod(config));
+  });
   return {
     id,
     config,
     requestDigest,
     createdAt: nowNs(),
-    handler,
+    ...made,
+    stateDir: context.settings.stateDir,
+    pause,
     ...(ownNetwork ? { netnsPath: netnsPathOf(context.settings.netnsDir, id) } : {}),
     cgroupParent: config.cgroupParent === '' ? context.settings.cgroupParent : config.cgroupParent,
     ...(selinux === undefined ? {} : { selinux }),
   };
 }
 
-async function makeSandbox(context: SandboxContext, record: SandboxRecord): Promise<string> {
+async function makeSandbox(context: SandboxContext, record: NewRecord): Promise<string> {
   const { id, config } = record;
   const name = sandboxName(config.metadata);
   try {
@@ -72,14 +75,18 @@ async function makeSandbox(context: SandboxContext, record: SandboxRecord): Prom
   try {
     return await withUndo(context, (undo) => acquireAll(context, record, undo));
   } catch (error) {
-    throw wrapError(error, `run sandbox of pod ${config.metadata.namespace}/${config.metadata.name}`);
+    throw wrapError(error, runningPod(config));
   }
 }
 
+function runningPod({ metadata }: SandboxConfig): string {
+  return `run sandbox of pod ${metadata.namespace}/${metadata.name}`;
+}
+
 /** Every step pushes its way back first: a step that fails may have done half its work. */
-async function acquireAll(context: SandboxContext, record: SandboxRecord, undo: UndoStack): Promise<string> {
+async function acquireAll(context: SandboxContext, record: NewRecord, undo: UndoStack): Promise<string> {
   const { id } = record;
-  const paths = sandboxPaths(context.settings.stateDir, id);
+  const paths = sandboxPaths(context.settings, record);
   undo.push('name', () => context.names.release(sandboxName(record.config.metadata), id));
   undo.push('record', () => context.store.delete(id), { afterAll: true });
   await context.store.create(record, { state: 'creating' });
@@ -115,23 +122,24 @@ async function acquireNamespaces(record: SandboxRecord, paths: SandboxPaths, und
  */
 async function acquireNetworkAndPause(
   context: SandboxContext,
-  record: SandboxRecord,
+  record: NewRecord,
   paths: SandboxPaths,
   undo: UndoStack,
 ): Promise<{ pause: ProcessIdentity; network: SandboxNetwork }> {
   const sysctls = planSysctls(record.config);
-  const runtime = context.runtimes.get(record.handler);
+  const runtime = context.runtimes.of(record);
   undo.push('network', () => context.networks.tearDown(record.id, record.netnsPath));
   undo.push('pause root', () => context.pause.release({ id: record.id, rootfs: paths.rootfs }));
   undo.push('pause container', () => runtime.delete(record.id));
   const create = async (): Promise<ProcessIdentity> => {
-    const program = await context.pause.prepare({
+    const root = {
       id: record.id,
       rootfs: paths.rootfs,
       dir: context.store.dirOf(record.id),
       userns: usernsOf(paths, record.config),
       label: record.selinux?.mount,
-    });
+    };
+    const program = await context.pause.prepare(root, record.pause);
     const { privileged } = record.config;
     const seccomp = await context.seccomp.filterFor(record.config.seccomp, { privileged, capabilities: [] });
     return createPause({ record, paths, program, sysctls, runtime, seccomp });

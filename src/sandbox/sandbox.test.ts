@@ -1,18 +1,23 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
+import { settlesWithin } from '../base/abort.js';
 import { newId } from '../base/ids.js';
 import { endProcess, isAlive, signalProcess, type ProcessIdentity } from '../base/sys/process.js';
 import { mount, unmount } from '../base/sys/sys.js';
 import { rejection, until, useScratch } from '../base/testing.js';
+import { ownRuntime, RUNC, testRuntimes } from '../oci/testing.js';
 import { sandboxPaths } from './files.js';
+import { sandboxName } from './name.js';
+import { pauseProvider, type PauseImages } from './pause-provider.js';
 import { recoverSandboxes } from './recover.js';
 import { removeSandbox } from './remove.js';
 import { runSandbox } from './run.js';
 import { stopSandbox } from './stop.js';
-import { podConfig, World } from './testing.js';
+import { NO_IMAGES, PAUSE, podConfig, World } from './testing.js';
 import type { SandboxConfig } from './types.js';
 
 const scratch = useScratch('sandbox');
@@ -24,6 +29,7 @@ beforeEach(async () => {
 
 const start = (more: Partial<SandboxConfig> = {}): Promise<string> =>
   runSandbox(world.context, podConfig(more), newId());
+const never = (): Promise<void> => new Promise(() => undefined);
 const statusOf = (id: string) => world.context.store.find(id).status;
 
 function pauseOf(id: string): ProcessIdentity {
@@ -32,7 +38,14 @@ function pauseOf(id: string): ProcessIdentity {
   return status.state === 'ready' ? status.pause : { pid: 0, startTime: '' };
 }
 
-const pathsOf = (id: string) => sandboxPaths(world.context.settings.stateDir, id);
+const pathsOf = (id: string) => sandboxPaths(world.context.settings, world.context.store.find(id).record);
+
+/** In the usual world. */
+async function recoverAgain(): Promise<void> {
+  const context = await world.restart();
+  await recoverSandboxes(context);
+  await context.retries.idle();
+}
 
 describe('a sandbox', () => {
   it('has a network, a pause process and namespaces, and leaves nothing', async () => {
@@ -230,9 +243,12 @@ describe('after a restart', () => {
   it.each(['creating', 'removing'])('one that was %s, with all that it may hold, is gone', async (state) => {
     const config = podConfig();
     const id = await runSandbox(world.context, config, 'digest');
+    const pause = pauseOf(id);
     await world.leave(id, { state });
     const context = await world.restart();
     await recoverSandboxes(context);
+    expect(isAlive(pause)).toBe(false);
+    await context.retries.idle();
     expect(await world.leftovers()).toEqual([]);
     const again = await runSandbox(context, config, 'digest');
     expect(again).not.toBe(id);
@@ -243,10 +259,45 @@ describe('after a restart', () => {
     const pause = pauseOf(id);
     await world.leave(id, { state: 'creating' });
     await rm(scratch.path('runtime', id), { recursive: true });
-    await recoverSandboxes(await world.restart());
+    const context = await world.restart();
+    await recoverSandboxes(context);
     expect(isAlive(pause)).toBe(false);
-    // The runtime's cgroups are beyond reach without its state.
-    expect((await world.leftovers()).filter((left) => !left.startsWith('/sys/fs/cgroup'))).toEqual([]);
+    await context.retries.idle();
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('one left half-way has no right to its name, whatever comes first', async () => {
+    const config = podConfig();
+    const half = await runSandbox(world.context, config, 'digest');
+    world.context.names.release(sandboxName(config.metadata), half);
+    const whole = await runSandbox(world.context, config, 'digest');
+    await world.leave(half, { state: 'creating' });
+    const context = await world.restart({ networks: { ...world.context.networks, tearDown: never } });
+    await recoverSandboxes(context);
+    expect(await runSandbox(context, config, 'digest')).toBe(whole);
+    expect((await rejection(runSandbox(context, config, 'other'))).code).toBe('already-exists');
+    // Its network hangs, and it is ended all the same.
+    expect(context.retries.waiting).toEqual([`sandbox ${half}`]);
+    await recoverAgain();
+    for (const id of [half, whole]) await removeSandbox(world.context, id);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('those whose networks hang keep nobody waiting, but those who ask for their end', async () => {
+    const [hanging, good] = [await start(), await start()];
+    await world.leave(hanging, { state: 'removing' });
+    let goOn = (): void => undefined;
+    const tearDown = () => new Promise<void>((resolve) => (goOn = resolve));
+    const context = await world.restart({ networks: { ...world.context.networks, tearDown } });
+    await recoverSandboxes(context);
+    expect(statusOf(good)).toMatchObject({ state: 'ready' });
+    const removal = removeSandbox(context, hanging);
+    expect(await settlesWithin(removal, 100)).toBe(false);
+    goOn();
+    await removal;
+    expect(context.store.list().map(({ record }) => record.id)).toEqual([good]);
+    await recoverAgain();
+    await removeSandbox(world.context, good);
   });
 
   it('of the machine, all are not ready, and their addresses come back when they are stopped', async () => {
@@ -276,10 +327,78 @@ describe('after a restart', () => {
     await mount({ source: 'tmpfs', target: below, type: 'tmpfs' });
     const context = await world.restart();
     await recoverSandboxes(context);
+    await context.retries.idle();
     expect(context.store.list().map(({ record }) => record.id)).toEqual([stuck]);
     expect(context.retries.waiting).toEqual([`sandbox ${stuck}`]);
     await unmount(below);
     await context.retries.retry();
     await until(async () => (await world.leftovers()).length === 0);
   });
+});
+
+describe('what was made by another configuration', () => {
+  it('is given back by its own record', async () => {
+    const id = await start();
+    const { record } = world.context.store.find(id);
+    expect(record).toMatchObject({
+      ...{ handler: 'test', pause: { kind: 'built-in' }, stateDir: scratch.path('state') },
+      runtime: { path: RUNC, root: scratch.path('runtime'), cgroupDriver: 'cgroupfs' },
+    });
+    const other = ownRuntime(scratch, { root: scratch.path('other-runtime'), path: '/no/such/runtime' });
+    const context = await world.restart({
+      runtimes: testRuntimes(scratch, { other }),
+      settings: { stateDir: scratch.path('other'), netnsDir: scratch.path('other-netns'), cgroupParent: '/other' },
+    });
+    await recoverSandboxes(context);
+    expect(statusOf(id)).toMatchObject({ state: 'ready' });
+    await removeSandbox(context, id);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('by an older version goes by what is configured', async () => {
+    const id = await start();
+    await world.forget(id, 'runtime', 'pause', 'stateDir');
+    const context = await world.restart();
+    await recoverSandboxes(context);
+    await removeSandbox(context, id);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('as its pause was of an image, is unmounted, and its image kept until then', async () => {
+    const calls: string[] = [];
+    const images: PauseImages = {
+      ...NO_IMAGES,
+      resolve: () => ({ id: 'sha256:1', config: { entrypoint: ['/pause', '-P'], cmd: [], env: [] } }),
+      mountRootfs: async ({ target }) => {
+        await mount({ source: 'tmpfs', target, type: 'tmpfs' });
+        await copyFile(PAUSE, join(target, 'pause'));
+        for (const name of ['proc', 'dev']) await mkdir(join(target, name));
+      },
+      unmountRootfs: (options) => NO_IMAGES.unmountRootfs(options),
+      adopt: (owner, image) => void calls.push(`${owner} ${image}`),
+      adoptUnknown: (owner) => void calls.push(`${owner} unknown`),
+    };
+    await world.restart({ pause: pauseProvider({ image: 'pause', command: '' }, images) });
+    const [id, old] = [await start(), await start()];
+    await world.forget(old, 'pause');
+    expect(world.context.store.find(id).record.pause).toEqual({ kind: 'image', imageId: 'sha256:1' });
+    const context = await world.restart({ pause: pauseProvider({ image: '', command: PAUSE }, images) });
+    await recoverSandboxes(context);
+    expect(calls.sort()).toEqual([`${id} sha256:1`, `${old} unknown`].sort());
+    for (const each of [id, old]) await removeSandbox(context, each);
+    expect(await world.leftovers()).toEqual([]);
+  });
+});
+
+describe('damaged state of the runtime', () => {
+  it.each(['', '{}', '{"id":"x","init_process_pid":1}'])(
+    '(%j) does not keep a sandbox from being removed',
+    async (text) => {
+      const id = await start();
+      await writeFile(scratch.path('runtime', id, 'state.json'), text);
+      await stopSandbox(world.context, id);
+      await removeSandbox(world.context, id);
+      expect(await world.leftovers()).toEqual([]);
+    },
+  );
 });

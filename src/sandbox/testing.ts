@@ -2,23 +2,23 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { notFound } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { KeyedLock } from '../base/keyed-lock.js';
 import { silentLogger } from '../base/log.js';
 import { JoinableOperations, NameRegistry } from '../base/names.js';
 import { MINIMAL_ENV, run, runOk } from '../base/spawn.js';
+import { unmount } from '../base/sys/sys.js';
 import { until, type Scratch } from '../base/testing.js';
 import { UndoRetries } from '../base/undo.js';
 import { CniManager } from '../cni/manager.js';
 import { hierarchies } from '../oci/cgroup.js';
-import { HostFeatures } from '../oci/host-features.js';
 import type { OciRuntime } from '../oci/runtime.js';
-import { Runtimes } from '../oci/runtimes.js';
 import { SeccompProfiles } from '../oci/seccomp-profiles.js';
 import { Selinux } from '../oci/selinux/selinux.js';
-import { ownCgroupParent, ownRuntime } from '../oci/testing.js';
+import { ownCgroupParent, ownRuntime, testRuntimes } from '../oci/testing.js';
 import type { PauseProvider, PodNetworks, SandboxContext } from './context.js';
-import { builtInPauseProvider } from './pause-provider.js';
+import { pauseProvider, type PauseImages } from './pause-provider.js';
 import { removeSandbox } from './remove.js';
 import { openSandboxStore } from './store.js';
 import type { SandboxConfig } from './types.js';
@@ -36,6 +36,21 @@ export function podConfig(more: Partial<SandboxConfig> = {}): SandboxConfig {
     ...more,
   };
 }
+
+/** An image service without images. */
+export const NO_IMAGES: PauseImages = {
+  resolve: (image) => {
+    throw notFound(`image "${image}"`);
+  },
+  pull: (image) => Promise.reject(notFound(`image "${image}"`)),
+  mountRootfs: ({ imageId }) => Promise.reject(notFound(`image "${imageId}"`)),
+  unmountRootfs: ({ target }) => unmount(target, { detach: true }),
+  adopt: () => undefined,
+  adoptUnknown: () => undefined,
+};
+
+/** The built-in pause, of a program. */
+export const pauseOf = (command: string): PauseProvider => pauseProvider({ image: '', command }, NO_IMAGES);
 
 export interface WorldOptions {
   readonly networks?: PodNetworks;
@@ -85,8 +100,8 @@ export class World {
     await writeFile(this.scratch.path('net.d', '10-test.conflist'), JSON.stringify(list));
   }
 
-  /** What a new daemon has of the same directories; the old one's watches go on, as nothing in a test stops them. */
-  async restart(): Promise<SandboxContext> {
+  /** What a new daemon has of the same directories, by another configuration if need be; the old one's watches go on, as nothing in a test stops them. */
+  async restart(other: Partial<SandboxContext> = {}): Promise<SandboxContext> {
     const { scratch, runtime } = this;
     const logger = silentLogger();
     const retries = new UndoRetries(logger);
@@ -94,8 +109,8 @@ export class World {
     this.context = {
       store: await openSandboxStore(scratch.path('root'), logger),
       networks: this.#options.networks ?? (await this.#openCni()),
-      runtimes: new Runtimes(new Map([['test', runtime]]), 'test', new HostFeatures(scratch.root)),
-      pause: this.#options.pause ?? builtInPauseProvider(PAUSE),
+      runtimes: testRuntimes(scratch, { test: runtime }),
+      pause: this.#options.pause ?? pauseOf(PAUSE),
       seccomp: await SeccompProfiles.open({ file: '', unset: 'unconfined' }),
       selinux: await Selinux.open(silentLogger(), 'off'),
       ...{ names: new NameRegistry(), joins: new JoinableOperations(), locks: new KeyedLock(), retries, logger },
@@ -104,6 +119,7 @@ export class World {
         netnsDir: scratch.path('netns'),
         cgroupParent: this.cgroupParent,
       },
+      ...other,
     };
     return this.context;
   }
@@ -132,6 +148,16 @@ export class World {
   async leave(id: string, status: object): Promise<void> {
     const path = this.scratch.path('root', 'sandboxes', id, 'status.json');
     await writeFile(path, JSON.stringify({ version: 1, ...status }));
+  }
+
+  /** Takes from a sandbox's record what older versions did not write. */
+  async forget(id: string, ...keys: readonly string[]): Promise<void> {
+    const path = this.scratch.path('root', 'sandboxes', id, 'record.json');
+    const record = JSON.parse(await readFile(path, 'utf8')) as object;
+    await writeFile(
+      path,
+      JSON.stringify(Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)))),
+    );
   }
 
   /** Everything that is there of any sandbox: none of it may be once all are removed. */

@@ -2,6 +2,7 @@ import type { IdMappings } from '../base/id-mapping.js';
 import type { ContainerResources } from '../oci/spec/resources.js';
 import type { ProcessIdentity } from '../base/sys/process.js';
 import type { SelinuxLabels, SelinuxOptions } from '../oci/selinux/label.js';
+import type { Made } from '../oci/runtimes.js';
 import type { SecurityProfile } from '../oci/security-profile.js';
 
 /** Identity of a pod's sandbox as kubelet gives it (CRI PodSandboxMetadata). */
@@ -68,16 +69,24 @@ export interface SandboxConfig extends PodResources {
   readonly userns?: IdMappings;
 }
 
-/** Fixed for the sandbox's life; synced to disk before anything is acquired for it. */
-export interface SandboxRecord {
+/** What a sandbox's pause container is made of: the built-in program, or an image that is mounted for it. */
+export type PauseSource = { readonly kind: 'built-in' } | { readonly kind: 'image'; readonly imageId: string };
+
+/**
+ * Fixed for the sandbox's life; synced to disk before anything is acquired for it. It has all that the way back needs:
+ * the configuration may be another by then.
+ */
+export interface SandboxRecord extends Made {
   readonly id: string;
   readonly config: SandboxConfig;
   /** Of the request's bytes: tells a retry from another request of the same name. */
   readonly requestDigest: string;
   /** Nanoseconds since the epoch, decimal. */
   readonly createdAt: string;
-  /** The handler's name, resolved. */
-  readonly handler: string;
+  /** The volatile state that its files are below; absent in what older versions wrote. */
+  readonly stateDir?: string;
+  /** Likewise absent there. */
+  readonly pause?: PauseSource;
   /** The network namespace's pin; absent for a pod on the node's network. */
   readonly netnsPath?: string;
   readonly cgroupParent: string;

@@ -10,7 +10,8 @@ export function watchPause(context: SandboxContext, id: string, pause: ProcessId
   outsideRequests(() => void watchExit(pause).ended.then(() => markEnded(context, id)));
 }
 
-async function markEnded({ store, logger }: SandboxContext, id: string): Promise<void> {
+/** Never fails: what the disk does not take is found out again by the next start. */
+export async function markEnded({ store, logger }: SandboxContext, id: string): Promise<void> {
   try {
     const end = (status: SandboxStatus): SandboxStatus =>
       status.state === 'ready' ? moveSandbox(status, { state: 'not-ready', released: false }) : status;

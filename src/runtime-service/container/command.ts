@@ -62,8 +62,8 @@ export async function inContainer<T>(
   if (status.state !== 'running')
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
   const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
-  const runtime = context.runtimes.get(record.handler);
-  const { bundle, process } = containerPaths(context.stateDir, record.id);
+  const runtime = context.runtimes.of(record);
+  const { bundle, process } = containerPaths(context, record);
   const below = (kind: string): string => join(bundle, `${cgroup.name}.${kind}`);
   const [file, pidFile, log] = [below('json'), below('pid'), below('log')];
   const place: CommandPlace = {

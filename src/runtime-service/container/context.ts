@@ -51,6 +51,8 @@ export interface ContainerImages {
   unmountRootfs(options: { readonly owner: string; readonly target: string }): Promise<void>;
   /** After a restart: `owner` still uses the image. */
   adopt(owner: string, imageId: string): void;
+  /** After a restart: `owner` uses an image, and nobody can tell which, until its root is unmounted. */
+  adoptUnknown(owner: string): void;
 }
 
 export interface RootfsRequest {
@@ -90,6 +92,6 @@ export interface ContainerContext {
   readonly locks: KeyedLock;
   readonly retries: UndoRetries;
   readonly logger: Logger;
-  /** Volatile state: `<state>`. */
+  /** Volatile state: `<state>`, for new containers; each record says where its own is. */
   readonly stateDir: string;
 }

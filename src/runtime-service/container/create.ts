@@ -67,6 +67,8 @@ export async function createContainer(
       imageNames,
       volumeImages,
       requestDigest,
+      made: context.runtimes.record(sandbox.record.handler),
+      stateDir: context.stateDir,
     });
     context.names.claim(name, record.id);
     return context.locks.run(record.id, () => make(context, { record, sandbox, image }));
@@ -113,7 +115,7 @@ async function acquireAll(
   undo: UndoStack,
 ): Promise<void> {
   const { id } = record;
-  const paths = containerPaths(context.stateDir, id);
+  const paths = containerPaths(context, record);
   undo.push('record', () => context.store.delete(id), { afterAll: true });
   await context.store.create(record, { state: 'creating' });
   undo.push('bundle', () => removeUnmounted(paths.bundle));
@@ -130,7 +132,7 @@ async function acquireAll(
     prepareBundle(context, { record, sandbox: sandbox.record, image, paths, labels }),
     prepareHost(context.runtimes, { ...record, logDirectory: log?.directory }, labels?.mount),
   ]);
-  const { cgroupDriver } = context.runtimes.get(record.handler).options;
+  const { cgroupDriver } = context.runtimes.of(record).options;
   undo.push('cgroup', () => removeLeftCgroup(cgroupDriver, sandbox.record.cgroupParent, id));
   const processes = await createProcesses(context, { record, bundle: paths.bundle, log }, undo);
   // conmon's pipes are root's, and runc cannot give them away itself in a user namespace that root is not in.
@@ -145,7 +147,7 @@ async function acquireAll(
 async function prepareBundle(context: ContainerContext, parts: SpecParts): Promise<OciUser> {
   const { record, sandbox, image, paths } = parts;
   const writable = context.store.dirOf(record.id);
-  const userns = usernsOf(sandboxPaths(context.stateDir, sandbox.id), sandbox.config);
+  const userns = usernsOf(sandboxPaths(context, sandbox), sandbox.config);
   const { labels } = parts;
   const label = labels?.mount;
   const rootfs = { imageId: image.id, owner: record.id, target: paths.rootfs, writable, userns, label };
@@ -165,7 +167,7 @@ async function createProcesses(
 ): Promise<ContainerProcesses> {
   const { id, sandboxId, name } = record;
   const { stdin, stdinOnce, tty } = record.config;
-  const runtime = context.runtimes.get(record.handler);
+  const runtime = context.runtimes.of(record);
   undo.push('runtime', () => runtime.delete(id));
   // Nothing ends the input of a terminal (CRI stdin_once), as with the peers.
   const io = { log, terminal: tty, stdin, leaveStdinOpen: stdin && (tty || !stdinOnce) };
@@ -200,7 +202,7 @@ async function writeSpec(
   context: ContainerContext,
   { record, sandbox, image, paths, labels, mounts }: SpecParts & { readonly mounts: readonly ContainerMount[] },
 ): Promise<OciUser> {
-  const files = sandboxPaths(context.stateDir, sandbox.id);
+  const files = sandboxPaths(context, sandbox);
   const { security } = record.config;
   await checkDevicePaths(record.config.devices);
   const shared = { ...files, shm: sandbox.config.namespaces.ipc === 'pod' ? files.shm : '/dev/shm' };
@@ -224,7 +226,7 @@ async function writeSpec(
     own: mounts,
     mounts: all,
     rootfs: paths.rootfs,
-    runtime: context.runtimes.get(record.handler),
+    runtime: context.runtimes.of(record),
   });
   await writeBundle(paths, spec);
   return user;

@@ -98,11 +98,12 @@ export class ExitWatcher {
   }
 
   /** Has the runtime give back the cgroup, when no start or removal is under way. */
-  async #release({ id, handler }: ContainerRecord): Promise<void> {
+  async #release(record: ContainerRecord): Promise<void> {
+    const { id } = record;
     const { locks, store, runtimes, logger } = this.#options;
     try {
       await locks.run(id, async () => {
-        if (store.get(id) !== undefined) await runtimes.get(handler).delete(id);
+        if (store.get(id) !== undefined) await runtimes.of(record).delete(id);
       });
     } catch (error) {
       logger.warn({ container: id, error: describeError(error) }, 'the runtime keeps a container that ended');
@@ -120,8 +121,8 @@ export class ExitWatcher {
   }
 
   async #publish(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
-    const { store, stateDir, logger } = this.#options;
-    const { bundle } = containerPaths(stateDir, record.id);
+    const { store, logger } = this.#options;
+    const { bundle } = containerPaths(this.#options, record);
     const exit = await readExit({ bundle, persistDir: store.dirOf(record.id), id: record.id });
     const oomKilled = !this.#killed.has(record.id) && (await isOomKill(exit, processes));
     const finishedAt = exit?.at ?? nowNs();

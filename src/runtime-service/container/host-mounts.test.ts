@@ -7,10 +7,8 @@ import { runOk } from '../../base/spawn.js';
 import { MS } from '../../base/sys/calls.js';
 import { mount, unmount } from '../../base/sys/sys.js';
 import { hangingDirectory, rejection, useScratch } from '../../base/testing.js';
-import { HostFeatures } from '../../oci/host-features.js';
-import { Runtimes } from '../../oci/runtimes.js';
 import type { ContainerMount } from '../../oci/spec/mounts.js';
-import { ownRuntime, RUNC } from '../../oci/testing.js';
+import { ownRuntime, RUNC, testRuntimes } from '../../oci/testing.js';
 import { checkDevicePaths, prepareHost } from './host-mounts.js';
 import { containerConfig, ContainerWorld } from './testing.js';
 
@@ -24,11 +22,7 @@ const of = (hostPath: string, more: Partial<ContainerMount> = {}): ContainerMoun
 });
 
 function prepareWith(path: string, mounts: readonly ContainerMount[], logDirectory?: string): Promise<void> {
-  const runtimes = new Runtimes(
-    new Map([['test', ownRuntime(scratch, { path })]]),
-    'test',
-    new HostFeatures(scratch.root),
-  );
+  const runtimes = testRuntimes(scratch, { test: ownRuntime(scratch, { path }) });
   return prepareHost(runtimes, { handler: 'test', logDirectory, config: containerConfig({ mounts }) });
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 
-/** Everything volatile of a container below `<state>/containers/<id>`, which is its OCI bundle. */
+import type { ContainerRecord } from './types.js';
+
+/** Everything volatile of a container below `containers/<id>` of the state that it was made in, which is its OCI bundle. */
 export interface ContainerPaths {
   readonly bundle: string;
   readonly rootfs: string;
@@ -10,7 +12,11 @@ export interface ContainerPaths {
   readonly volumes: string;
 }
 
-export function containerPaths(stateDir: string, id: string): ContainerPaths {
+/** @param context says where those are whose record does not. */
+export function containerPaths(
+  context: { readonly stateDir: string },
+  { id, stateDir = context.stateDir }: Pick<ContainerRecord, 'id' | 'stateDir'>,
+): ContainerPaths {
   const bundle = join(stateDir, 'containers', id);
   const below = (name: string): string => join(bundle, name);
   return { bundle, rootfs: below('rootfs'), process: below('process.json'), volumes: below('volumes') };

@@ -8,6 +8,8 @@ import { makeRecord } from './record.js';
 import { containerConfig, IMAGE, SECURITY } from './testing.js';
 import type { ContainerConfig } from './types.js';
 
+const MADE = { path: '/usr/bin/runc', root: '/state/runtime/runc', cgroupDriver: 'cgroupfs' } as const;
+
 interface Wish {
   readonly logDirectory?: string;
   readonly config?: Partial<ContainerConfig>;
@@ -28,6 +30,8 @@ function make(wish: Wish = {}) {
     image: { ...IMAGE, config: { ...IMAGE.config, stopSignal } },
     imageNames: { name: 'test/busybox:1', digested: 'test/busybox@sha256:2222' },
     requestDigest: 'digest',
+    made: { handler: 'runc', runtime: MADE },
+    stateDir: '/state',
   });
 }
 
@@ -36,6 +40,7 @@ describe('makeRecord', () => {
     const record = make();
     expect(record).toMatchObject({
       ...{ name: 'n', sandboxId: 's', requestDigest: 'digest', handler: 'runc', imageId: IMAGE.id },
+      ...{ runtime: MADE, stateDir: '/state', cgroupParent: '/x' },
       ...{ imageName: 'test/busybox:1', imageRef: 'test/busybox@sha256:2222' },
     });
     expect(isId(record.id)).toBe(true);

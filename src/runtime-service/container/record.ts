@@ -5,6 +5,7 @@ import { failedPrecondition, invalidArgument } from '../../base/errors.js';
 import { sameMappings } from '../../base/id-mapping.js';
 import { newId } from '../../base/ids.js';
 import type { LogPlace } from '../../oci/monitor-log.js';
+import type { Made } from '../../oci/runtimes.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
 import type { ContainerImage, ImageNames } from './context.js';
 import { signalName } from './signals.js';
@@ -20,8 +21,10 @@ export function makeRecord(options: {
   /** Of the mounts that have an image, in their order. */
   readonly volumeImages?: readonly VolumeImage[];
   readonly requestDigest: string;
+  readonly made: Required<Made>;
+  readonly stateDir: string;
 }): ContainerRecord {
-  const { name, config, sandbox, image, imageNames, volumeImages = [], requestDigest } = options;
+  const { name, config, sandbox, image, imageNames, volumeImages = [], requestDigest, made, stateDir } = options;
   checkUserns(config, sandbox);
   // CRI LinuxSandboxSecurityContext.privileged: the sandbox must have been asked for one that may hold such containers.
   if (config.security.privileged && !sandbox.config.privileged)
@@ -33,7 +36,9 @@ export function makeRecord(options: {
     config,
     requestDigest,
     createdAt: nowNs(),
-    handler: sandbox.handler,
+    ...made,
+    stateDir,
+    cgroupParent: sandbox.cgroupParent,
     imageId: image.id,
     imageRef: imageNames.digested,
     imageName: imageNames.name,

@@ -7,8 +7,10 @@ import { internal } from '../../base/errors.js';
 import { endProcess, isAlive, signalProcess } from '../../base/sys/process.js';
 import { unmount } from '../../base/sys/sys.js';
 import { rejection, until, useScratch } from '../../base/testing.js';
-import { RUNC } from '../../oci/testing.js';
+import { ownRuntime, RUNC, testRuntimes } from '../../oci/testing.js';
 import { createContainer } from './create.js';
+import { execSync } from './exec-sync.js';
+import { removeContainer } from './remove.js';
 import { startContainer } from './start.js';
 import { stopContainer } from './stop.js';
 import { containerConfig, ContainerWorld } from './testing.js';
@@ -119,8 +121,9 @@ describe('what was left half-way', () => {
     const { init, monitor } = processesOf(own.get(id).status);
     await own.leave(id, { state });
     const context = await own.restart();
-    expect(context.store.list()).toEqual([]);
     expect([isAlive(init), isAlive(monitor)]).toEqual([false, false]);
+    await context.retries.idle();
+    expect(context.store.list()).toEqual([]);
     await own.clear();
     expect(await own.leftovers()).toEqual([]);
   });
@@ -130,9 +133,73 @@ describe('what was left half-way', () => {
     const { init, monitor } = processesOf(own.get(id).status);
     await own.leave(id, { state: 'creating' });
     await rm(scratch.path('runtime', id), { recursive: true });
-    await own.restart();
+    const context = await own.restart();
     expect([isAlive(init), isAlive(monitor)]).toEqual([false, false]);
-    expect(own.context.store.list()).toEqual([]);
+    await context.retries.idle();
+    expect(context.store.list()).toEqual([]);
+    await own.clear();
+    expect(await own.leftovers()).toEqual([]);
+  });
+
+  it('has no right to its name', async () => {
+    const request = { sandboxId: sandbox, config: containerConfig(), digest: 'd' };
+    const half = await createContainer(own.context, request);
+    own.context.names.release(own.get(half).record.name, half);
+    const whole = await createContainer(own.context, request);
+    await own.leave(half, { state: 'creating' });
+    const context = await own.restart();
+    expect(await createContainer(context, request)).toBe(whole);
+    await context.retries.idle();
+    expect(context.store.list().map(({ record }) => record.id)).toEqual([whole]);
+  });
+});
+
+describe('what was made by another configuration', () => {
+  it('is used and given back by its own record', async () => {
+    const id = await own.run(sandbox, 'exec sleep 60');
+    const dead = await own.run(sandbox, 'exec sleep 60');
+    await unseen(dead, ({ init }) => signalProcess(init, 'SIGKILL'));
+    const other = ownRuntime(scratch, { root: scratch.path('other-runtime'), path: '/no/such/runtime' });
+    const changed = { runtimes: testRuntimes(scratch, { other }), stateDir: scratch.path('other') };
+    const context = await own.restart(changed);
+    expect(own.get(dead).status).toMatchObject({ state: 'exited', exitCode: 137 });
+    const said = await execSync(
+      context,
+      { containerId: id, command: ['echo', 'here'], timeoutSeconds: 10 },
+      new AbortController().signal,
+    );
+    expect(said.stdout.toString()).toBe('here\n');
+    for (const each of [id, dead]) await removeContainer(context, each);
+    await own.restart();
+    await own.clear();
+    expect(await own.leftovers()).toEqual([]);
+  });
+});
+
+describe('a runtime that hangs at the end of a container', () => {
+  it('keeps nobody from starting', async () => {
+    const below = scratch.below('hang');
+    const [hangs, tried] = [below.path('hangs'), below.path('tried')];
+    const path = await below.script(
+      'runtime.sh',
+      `case " $* " in *" delete "*) if [ -e ${hangs} ]; then touch ${tried}; exec sleep 60; fi;; esac; exec ${RUNC} "$@"`,
+    );
+    const world = await ContainerWorld.make(below, { runtimePath: path, timeoutMs: 5_000 });
+    const pod = await world.sandbox();
+    const half = await world.run(pod, 'exec sleep 60');
+    const { init } = processesOf(world.get(half).status);
+    await world.leave(half, { state: 'removing' });
+    await writeFile(hangs, '');
+    const context = await world.restart();
+    expect(isAlive(init)).toBe(false);
+    await until(() => existsSync(tried));
+    expect(context.retries.waiting).toEqual([`container ${half}`]);
+    // Without the runtime, once it was given its time.
+    await context.retries.idle();
+    expect([context.retries.waiting, context.store.list()]).toEqual([[], []]);
+    await rm(hangs);
+    await world.clear();
+    expect(await world.leftovers()).toEqual([]);
   });
 });
 
@@ -150,6 +217,7 @@ describe('with a fault', () => {
     await world.leave(id, { state: 'removing' });
     stuck = true;
     await world.restart();
+    await world.context.retries.idle();
     expect(world.context.retries.waiting).toEqual([`container ${id}`]);
     stuck = false;
     await world.context.retries.retry();

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 
+import { settlesWithin } from '../../base/abort.js';
 import { describeError } from '../../base/errors.js';
+import type { Claimant } from '../../base/names.js';
 import { killInDirectory } from '../../base/sys/kill-in-directory.js';
 import { killTree } from '../../base/sys/kill-tree.js';
 import { endProcess, isAlive } from '../../base/sys/process.js';
@@ -9,27 +11,43 @@ import type { ContainerContext } from './context.js';
 import { containerPaths } from './paths.js';
 import { discardContainer } from './remove.js';
 import type { Container } from './store.js';
-import type { ContainerRecord } from './types.js';
+import type { ContainerRecord, ContainerState } from './types.js';
+
+/** How long a start waits for the ends of those that died meanwhile: a monitor that hangs must not hold it up. */
+const RECORD_MS = 2_000;
 
 /**
  * Puts right what the last run left, before the first request: living containers are watched again, the end of those
- * that died meanwhile is recorded from conmon's exit file, and creations and removals that were cut short are
- * finished as removals.
+ * that died meanwhile is recorded from conmon's exit file, and of creations and removals that were cut short the
+ * processes are ended. The rest of those is given back in the background: a runtime that hangs keeps no daemon from serving.
  */
 export async function recoverContainers(context: ContainerContext): Promise<void> {
   const containers = context.store.list();
-  for (const { record } of containers) claim(context, record);
+  for (const { record } of containers)
+    for (const { imageId } of [record, ...(record.volumeImages ?? [])]) context.images.adopt(record.id, imageId);
+  claimNames(context, containers);
   await Promise.all(containers.map((container) => recoverContainer(context, container)));
 }
 
-function claim(context: ContainerContext, record: ContainerRecord): void {
-  const { names, images, logger } = context;
-  try {
-    for (const { imageId } of [record, ...(record.volumeImages ?? [])]) images.adopt(record.id, imageId);
-    names.claim(record.name, record.id);
-  } catch (error) {
-    logger.warn({ container: record.id, error: describeError(error) }, 'a recovered container lacks its image or name');
-  }
+const CLAIMS: Readonly<Record<ContainerState, Claimant['is']>> = {
+  creating: 'half-made',
+  created: 'alive',
+  running: 'alive',
+  exited: 'ended',
+  removing: 'half-made',
+};
+
+function claimNames({ names, logger }: ContainerContext, containers: readonly Container[]): void {
+  const without = names.reclaim(
+    containers.map(({ record: { id, name, createdAt }, status }) => ({
+      id,
+      name,
+      createdAt,
+      is: CLAIMS[status.state],
+    })),
+  );
+  for (const { id, name } of without)
+    logger.warn({ container: id, name }, 'another container has the name of this one');
 }
 
 async function recoverContainer(context: ContainerContext, container: Container): Promise<void> {
@@ -39,39 +57,44 @@ async function recoverContainer(context: ContainerContext, container: Container)
     case 'running': {
       context.exits.watch(record, status.processes);
       // Dead ones are on record before the first list is answered.
-      if (!isAlive(status.processes.init)) await context.exits.ended(record.id);
+      if (!isAlive(status.processes.init)) await settlesWithin(context.exits.ended(record.id), RECORD_MS);
       return;
     }
     case 'exited':
       return;
     case 'creating':
     case 'removing':
-      await finishRemoval(context, record);
+      await endStrayProcesses(context, record).catch((error: unknown) =>
+        context.logger.warn(
+          { container: record.id, error: describeError(error) },
+          'a container left half-way resists its end',
+        ),
+      );
+      context.retries.begin([{ name: `container ${record.id}`, run: () => finishRemoval(context, record) }]);
   }
 }
 
-async function finishRemoval(context: ContainerContext, record: ContainerRecord): Promise<void> {
+/** Holds the container's lock, so that who asks for its end meanwhile waits, and finds it gone. */
+function finishRemoval(context: ContainerContext, record: ContainerRecord): Promise<void> {
   const { id } = record;
-  const finish = (): Promise<void> =>
-    context.locks.run(id, async () => {
-      await endStrayProcesses(context, id);
-      await discardContainer(context, id);
-    });
-  try {
-    await finish();
+  return context.locks.run(id, async () => {
+    if (context.store.get(id) === undefined) return;
+    await endStrayProcesses(context, record);
+    await discardContainer(context, id);
     context.logger.info({ container: id }, 'removed a container that was left half-way');
-  } catch (error) {
-    context.logger.warn({ container: id, error: describeError(error) }, 'a container left half-way resists removal');
-    context.retries.add([{ name: `container ${id}`, run: finish }]);
-  }
+  });
 }
 
 /**
  * The daemon was killed during `create`: its conmon and init are known by their pid files, and what has not written one
  * yet by the bundle that it works in. A runtime that still works would bring init to life later, so the whole tree goes.
  */
-export async function endStrayProcesses({ stateDir }: ContainerContext, id: string): Promise<void> {
-  const { bundle } = containerPaths(stateDir, id);
+export async function endStrayProcesses(
+  context: Pick<ContainerContext, 'stateDir'>,
+  record: Pick<ContainerRecord, 'id' | 'stateDir'>,
+): Promise<void> {
+  const { id } = record;
+  const { bundle } = containerPaths(context, record);
   const monitor = await processOfPidFile(join(bundle, 'conmon.pid'), id);
   if (monitor !== undefined) await killTree(monitor.pid);
   await killInDirectory(bundle);

@@ -36,7 +36,7 @@ export async function reopenLog(context: ContainerContext, idOrPrefix: string): 
     const before = late.get(id);
     if (before !== undefined) await inTime(record, before);
     if (await hasOpen(processes, await inodeAt(record.logPath))) return;
-    await reopen(record, processes, { place, bundle: containerPaths(context.stateDir, id).bundle });
+    await reopen(record, processes, { place, bundle: containerPaths(context, record).bundle });
   });
 }
 

@@ -20,7 +20,7 @@ export async function startContainer(context: ContainerContext, idOrPrefix: stri
 
 async function start(context: ContainerContext, record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
   const startedAt = nowNs();
-  await context.runtimes.get(record.handler).start(record.id);
+  await context.runtimes.of(record).start(record.id);
   const started = (now: ContainerStatus): ContainerStatus =>
     now.state === 'created' ? moveContainer(now, { ...now, state: 'running', startedAt }) : now;
   try {

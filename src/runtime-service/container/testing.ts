@@ -113,6 +113,10 @@ class DirectoryImages implements ContainerImages {
   adopt(owner: string): void {
     this.adopted.push(owner);
   }
+
+  adoptUnknown(owner: string): void {
+    this.adopted.push(`${owner}, of an unknown image`);
+  }
 }
 
 /** Everything that containers need, beside a {@link World} of sandboxes. */
@@ -136,21 +140,20 @@ export class ContainerWorld {
     return own;
   }
 
-  /** What a new daemon has of the same directories, recovered. */
-  async restart(): Promise<ContainerContext> {
-    await this.world.restart();
-    await this.#open();
+  /** What a new daemon has of the same directories, by another configuration if need be, recovered. */
+  async restart(other: Partial<Pick<ContainerContext, 'runtimes' | 'stateDir'>> = {}): Promise<ContainerContext> {
+    await this.world.restart(other.runtimes === undefined ? {} : { runtimes: other.runtimes });
+    await this.#open(other.stateDir);
     await recoverContainers(this.context);
     await recoverSandboxes(this.world.context);
     return this.context;
   }
 
-  async #open(): Promise<void> {
+  async #open(stateDir = this.scratch.path('state')): Promise<void> {
     const { scratch, world } = this;
     const { runtimes, retries, logger, store: sandboxes } = world.context;
     const { conmon = CONMON, image = {}, images = {} } = this.#options;
     const store = await openContainerStore(scratch.path('root'), logger);
-    const stateDir = scratch.path('state');
     const locks = world.context.locks;
     const whole = { ...IMAGE, config: { ...IMAGE.config, ...image } };
     this.context = {

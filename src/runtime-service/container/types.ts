@@ -5,6 +5,7 @@ import type { ContainerMount } from '../../oci/spec/mounts.js';
 import type { ContainerResources } from '../../oci/spec/resources.js';
 import type { OciUser } from '../../oci/spec/types.js';
 import type { SelinuxOptions } from '../../oci/selinux/label.js';
+import type { Made } from '../../oci/runtimes.js';
 import type { SecurityProfile } from '../../oci/security-profile.js';
 
 /** What a container was asked to be, checked. */
@@ -60,8 +61,11 @@ export interface SecurityConfig {
   readonly selinux?: SelinuxOptions;
 }
 
-/** Fixed for the container's life; synced to disk before anything is acquired for it. */
-export interface ContainerRecord {
+/**
+ * Fixed for the container's life; synced to disk before anything is acquired for it. It has all that the way back needs:
+ * the configuration may be another by then.
+ */
+export interface ContainerRecord extends Made {
   readonly id: string;
   /** Only one container may have it at a time; made of the container's and the pod's metadata. */
   readonly name: string;
@@ -70,7 +74,10 @@ export interface ContainerRecord {
   readonly requestDigest: string;
   /** Nanoseconds since the epoch, decimal. */
   readonly createdAt: string;
-  readonly handler: string;
+  /** The volatile state that its bundle is below; absent in what older versions wrote. */
+  readonly stateDir?: string;
+  /** The sandbox's, which may be gone before; likewise absent. */
+  readonly cgroupParent?: string;
   readonly imageId: string;
   /** The image's digest reference, or its id if it has none. */
   readonly imageRef: string;

@@ -28,8 +28,8 @@ export async function updateContainer(
     checkHugepages(before, change);
     const resources = merge(before, change);
     const fitting = fitResources(resources, cgroupAbilities(), 'linux');
-    const { bundle } = containerPaths(context.stateDir, id);
-    await context.runtimes.get(record.handler).update(id, bundle, ociResources(fitting, []));
+    const { bundle } = containerPaths(context, record);
+    await context.runtimes.of(record).update(id, bundle, ociResources(fitting, []));
     // The runtime's update knows nothing of it.
     if (resources.oomScoreAdj !== before.oomScoreAdj)
       await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);

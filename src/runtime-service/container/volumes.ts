@@ -32,7 +32,7 @@ export async function prepareVolumes(context: ContainerContext, parts: VolumePar
   const made: ContainerMount[] = [];
   for (const [index, path] of declared.entries()) {
     const hostPath = join(context.store.dirOf(parts.record.id), 'volumes', String(index));
-    await copyOut(path, { hostPath, parts, timeoutMs: context.runtimes.get(parts.record.handler).options.timeoutMs });
+    await copyOut(path, { hostPath, parts, timeoutMs: context.runtimes.of(parts.record).options.timeoutMs });
     if (parts.label !== undefined) await relabel(hostPath, parts.label);
     made.push({ containerPath: path, hostPath, readonly: false, propagation: 'private' });
   }

@@ -28,6 +28,6 @@ async function details(
     pid: alive ? status.processes.init.pid : 0,
     runtimeHandler: record.handler,
     config: record.config,
-    runtimeSpec: await runtimeSpec(containerPaths(containers.stateDir, record.id).bundle),
+    runtimeSpec: await runtimeSpec(containerPaths(containers, record).bundle),
   };
 }

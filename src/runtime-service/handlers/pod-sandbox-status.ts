@@ -35,6 +35,6 @@ async function details(
     cniResult: status.state === 'ready' ? status.cniResult : undefined,
     config: record.config,
     resources: podResourcesOf({ record, status }),
-    runtimeSpec: await runtimeSpec(sandboxPaths(sandboxes.settings.stateDir, record.id).dir),
+    runtimeSpec: await runtimeSpec(sandboxPaths(sandboxes.settings, record).dir),
   };
 }

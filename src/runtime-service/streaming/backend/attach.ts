@@ -25,7 +25,7 @@ export async function attach(
   const { record, status } = containers.store.find(containerId);
   if (status.state !== 'running' && status.state !== 'created')
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
-  const hub = await hubs.of(record, containerPaths(containers.stateDir, record.id));
+  const hub = await hubs.of(record, containerPaths(containers, record));
   session.onResize((size) => {
     hub.resize(size).catch((error: unknown) => {
       containers.logger.warn({ container: record.id, error: describeError(error) }, 'cannot set a terminal’s size');
