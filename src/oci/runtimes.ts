@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 import { notFound } from '../base/errors.js';
 import { removeTree } from '../base/files.js';
-import { Semaphore } from '../base/semaphore.js';
 import type { CgroupDriver } from './cgroup.js';
+import { createSlots } from './create-slots.js';
 import type { HostFeatures } from './host-features.js';
 import { OciRuntime } from './runtime.js';
 import { requireFeature, servedFeatures, type ServedFeatures } from './served-features.js';
@@ -109,7 +109,7 @@ export class Runtimes {
 
   #without(handler: string, made: MadeBy): OciRuntime {
     const { timeoutMs } = this.get('').options;
-    return new OciRuntime({ ...made, handler, timeoutMs, creates: new Semaphore(1) });
+    return new OciRuntime({ ...made, handler, timeoutMs, creates: createSlots(1) });
   }
 }
 

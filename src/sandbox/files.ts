@@ -1,4 +1,4 @@
-import { chmod, chown, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readdir, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -113,9 +113,10 @@ export async function closePodDirectories(stateDir: string, sandboxes: readonly 
     await Promise.all(names.map((name) => closePodDirectory(join(parent, name))));
     await closeDirectory(parent, PASSABLE);
   }
-  for (const { id, config } of sandboxes) {
-    const { dir } = sandboxPaths(stateDir, id);
-    if (config.userns !== undefined) await openToPod(dir, config.userns).catch(ignoreMissing);
+  for (const record of sandboxes) {
+    const { dir } = sandboxPaths({ stateDir }, record);
+    const { userns } = record.config;
+    if (userns !== undefined) await openToPod(dir, userns).catch(ignoreMissing);
   }
 }
 

@@ -13,7 +13,9 @@ export class ZstdCommand extends Transform {
   /** @param program is looked for on the PATH */
   constructor(program = 'zstd') {
     super();
-    this.#child = start(program, ['-dcq', `--memory=${2 ** (ZSTD_WINDOW_LOG - 10)}KB`], { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#child = start(program, ['-dcq', `--memory=${2 ** (ZSTD_WINDOW_LOG - 10)}KB`], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     this.#ended = endOf(this.#child, program, 'close');
     this.#ended.catch((error: unknown) => this.destroy(startFailure(error)));
     // EPIPE: the exit code says more.
