@@ -13,6 +13,9 @@ const image = imageOf({
 });
 const [, , , last] = image.blobs as [Blob, Blob, Blob, Blob];
 
+/** The server waits for what the pull has unpacked before. */
+const PATIENT = { stallTimeoutMs: 20_000 };
+
 let house: PullHouse;
 let seen: string[];
 /** What becomes of requests for the last layer, when the others are unpacked; undefined while the registry is well. */
@@ -22,7 +25,7 @@ const unavailable = (response: ServerResponse): void => void response.writeHead(
 
 beforeEach(async () => {
   [seen, trouble] = [[], unavailable];
-  house = await new PullHouse().open();
+  house = await new PullHouse().open(PATIENT);
   await house.registry('a.test', serve);
 });
 afterEach(() => house.close());
@@ -41,7 +44,7 @@ const layersAsked = (): string[] =>
 const stored = (): number[] => ['layers', 'layer-records', 'records'].map((name) => house.list(name).length);
 const noted = (): string[] => house.list('unsynced-layers').filter((name) => name.endsWith('.json'));
 const restart = async (): Promise<void> => {
-  await house.open();
+  await house.open(PATIENT);
   await house.service.sweep();
 };
 

@@ -1,6 +1,7 @@
 import { chmod, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { settlesWithin } from '../base/abort.js';
 import { nowNs } from '../base/clock.js';
 import { codeFor, describeError, hasCode, invalidArgument, notFound, type ErrorCode } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
@@ -85,6 +86,8 @@ const EARLIER_OWNERS = 'earlier owners';
 /** How often it is looked for layers that no pull came back for. */
 const EXPIRY_MS = 600_000;
 const CONNECT_TIMEOUT_MS = 15_000;
+/** Init systems wait longer for the end of a service. */
+const SETTLE_MS = 5_000;
 
 interface Parts {
   readonly context: PullContext & { readonly pool: UnpackPool };
@@ -404,6 +407,8 @@ export class ImageService implements ImageRootfs {
     partials.stop();
     clearInterval(this.#expiry);
     await http.close();
+    // What failed pulls leave may be a disk full of small files; the next start removes what is left of it.
+    if (!(await settlesWithin(layers.settle(), SETTLE_MS))) pool.stopRemoving();
     await layers.settle();
     await pool.close();
     await this.#parts.runMark.clear();

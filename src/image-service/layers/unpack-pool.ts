@@ -43,6 +43,8 @@ export class UnpackPool {
   #keepsOne = false;
   #closed = false;
   #removing: Promise<unknown> = Promise.resolve();
+  #remover: UnpackThread | undefined;
+  #mayRemove = true;
   #starting: Promise<unknown> = Promise.resolve();
 
   constructor({ idleMs = IDLE_MS }: { readonly idleMs?: number } = {}) {
@@ -58,7 +60,7 @@ export class UnpackPool {
   /** Unpacks and verifies one layer while its bytes arrive. On failure the directory is left to the caller. */
   async unpack(options: UnpackOptions): Promise<DiskUse> {
     await ensureDirectory(options.directory);
-    return this.#with((thread) => abortable(feed(thread, options), options.signal));
+    return this.#with((thread) => abortable(feed(thread, options), options.signal), options.signal);
   }
 
   /**
@@ -66,9 +68,23 @@ export class UnpackPool {
    * not take as many threads.
    */
   remove(path: string): Promise<void> {
-    const removed = this.#removing.then(() => this.#with((thread) => thread.ask({ type: 'remove', path }, 'removed')));
+    const removed = this.#removing.then(() => this.#remove(path));
     this.#removing = removed.catch(() => undefined);
-    return removed.then(() => undefined);
+    return removed;
+  }
+
+  /** Leaves what is not removed yet where it is. */
+  stopRemoving(): void {
+    this.#mayRemove = false;
+    void this.#remover?.terminate();
+  }
+
+  async #remove(path: string): Promise<void> {
+    if (!this.#mayRemove) return;
+    await this.#with(async (thread) => {
+      this.#remover = thread;
+      await thread.ask({ type: 'remove', path }, 'removed').finally(() => (this.#remover = undefined));
+    });
   }
 
   /** Writes the archive of an unpacked layer. */
@@ -88,18 +104,24 @@ export class UnpackPool {
     await Promise.all(idle.map(({ thread }) => thread.end()));
   }
 
-  async #with<T>(use: (thread: UnpackThread) => Promise<T>): Promise<T> {
+  /** @param signal what is cut short by it may go on */
+  async #with<T>(use: (thread: UnpackThread) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const thread = await this.#take();
     try {
       const result = await use(thread);
       await this.#give(thread);
       return result;
     } catch (error) {
-      await thread.end();
-      // Where there is none to be had, who needs one will say so.
-      if (this.#keepsOne) void this.keepOne().catch(() => undefined);
+      if (signal?.aborted !== true && (await thread.recover())) await this.#give(thread);
+      else await this.#replace(thread);
       throw error;
     }
+  }
+
+  async #replace(thread: UnpackThread): Promise<void> {
+    await thread.end();
+    // Where there is none to be had, who needs one will say so.
+    if (this.#keepsOne) void this.keepOne().catch(() => undefined);
   }
 
   async #take(): Promise<UnpackThread> {

@@ -7,7 +7,7 @@ import type { Download, Received } from '../registry/download.js';
 import { fromMessage, toMessage } from './error-message.js';
 import type { FromWorker, ToWorker } from './unpack-worker.js';
 
-type Answer = Exclude<FromWorker['type'], 'taken' | 'received' | 'trouble' | 'refused' | 'failed'>;
+type Answer = Exclude<FromWorker['type'], 'ready' | 'taken' | 'received' | 'trouble' | 'refused' | 'failed'>;
 
 /** Bytes that go to the thread at a time: each message costs both threads a turn, and on a busy machine a wait for the processor. */
 const MESSAGE_BYTES = 256 << 10;
@@ -15,8 +15,10 @@ const MESSAGE_BYTES = 256 << 10;
 const WINDOW = 4;
 /** A chunk is unpacked in a few milliseconds, on a bad disk in a second. */
 const END_MS = 5_000;
+/** What is left to do then is to answer what has been asked. */
+const RECOVER_MS = 1_000;
 
-/** The main thread's end of an unpacking thread. After an error it is dead: end it. */
+/** The main thread's end of an unpacking thread. After an error it is of no use before {@link UnpackThread.recover}: else end it. */
 export class UnpackThread {
   /** Made of unpack-worker.ts, in one file with all that it needs of ours. */
   readonly #worker = new Worker(new URL('./unpack-worker.bundle.js', import.meta.url));
@@ -27,8 +29,10 @@ export class UnpackThread {
   readonly #ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
   #inFlight = 0;
   #failure: GantryError | undefined;
+  #hasEnded = false;
   #wake: (() => void) | undefined;
   #answer: FromWorker | undefined;
+  #onReady: (() => void) | undefined;
   #download: Download | undefined;
   /** Told of the bytes of an archive that came. */
   onBytes: ((count: number) => void) | undefined;
@@ -36,7 +40,11 @@ export class UnpackThread {
   constructor() {
     this.#worker.on('message', (message: FromWorker) => this.#onMessage(message));
     this.#worker.on('error', (error) => this.#fail(internal('the unpacking thread failed', error)));
-    this.#worker.on('exit', () => this.#fail(internal('the unpacking thread ended')));
+    this.#worker.on('exit', () => {
+      this.#hasEnded = true;
+      this.#onReady?.();
+      this.#fail(internal('the unpacking thread ended'));
+    });
   }
 
   post(message: ToWorker): void {
@@ -103,13 +111,37 @@ export class UnpackThread {
     if (!(await settlesWithin(this.#ended, END_MS))) await this.#worker.terminate();
   }
 
+  /**
+   * Makes the thread ready for other work after some that failed, if nobody works with it any more; false if it cannot be used again. To start another one
+   * takes longer than it takes to find that a layer is a bad one.
+   */
+  async recover(): Promise<boolean> {
+    const ready = new Promise<void>((resolve) => (this.#onReady = resolve));
+    this.post({ type: 'reset' });
+    if (this.#hasEnded || !(await settlesWithin(ready, RECOVER_MS)) || this.#hasEnded) return false;
+    // What had been sent for the work that failed has failed too, before the answer.
+    this.#failure = undefined;
+    this.#answer = undefined;
+    this.#download = undefined;
+    this.#filling = undefined;
+    this.#filled = 0;
+    this.#inFlight = 0;
+    return true;
+  }
+
+  /** Ends the thread in the middle of its work, which must be none of koffi's calls. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
   async #news(): Promise<void> {
     if (this.#failure === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   #onMessage(message: FromWorker): void {
-    if (message.type === 'failed') this.#fail(fromMessage(message.error));
+    if (message.type === 'ready') this.#onReady?.();
+    else if (message.type === 'failed') this.#fail(fromMessage(message.error));
     else if (message.type === 'taken') this.#onTaken(message.buffer);
     else if (message.type === 'received') this.#onReceived(message.received);
     else if (message.type === 'trouble') this.#download?.noteTrouble(fromMessage(message.error));

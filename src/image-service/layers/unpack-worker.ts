@@ -23,6 +23,7 @@ export type ToWorker =
   | { readonly type: 'chunk'; readonly buffer: Uint8Array<ArrayBuffer>; readonly length: number }
   | { readonly type: 'end' }
   | { readonly type: 'exit' }
+  | { readonly type: 'reset' }
   | { readonly type: 'download'; readonly order: DownloadOrder }
   | { readonly type: 'authorize'; readonly authorization?: string | undefined; readonly error?: ErrorMessage }
   | { readonly type: 'finish'; readonly lowers: readonly string[] }
@@ -43,6 +44,7 @@ export type FromWorker =
   | { readonly type: 'verified' }
   | { readonly type: 'finished'; readonly use: DiskUse }
   | { readonly type: 'removed' }
+  | { readonly type: 'ready' }
   | { readonly type: 'packed'; readonly packed: Packed }
   | { readonly type: 'digested'; readonly file: FileDigest }
   | { readonly type: 'failed'; readonly error: ErrorMessage };
@@ -64,6 +66,7 @@ async function handle(message: ToWorker): Promise<FromWorker | undefined> {
   if (message.type === 'end') return end();
   if (message.type === 'download') return download(message.order);
   if (message.type === 'finish') return { type: 'finished', use: current().finish(message.lowers) };
+  if (message.type === 'reset') return reset();
   if (message.type === 'remove') return remove(message.path);
   if (message.type === 'pack') return { type: 'packed', packed: await packLayer(message.request) };
   if (message.type === 'digest') return { type: 'digested', file: await digestOfFile(message.path) };
@@ -115,6 +118,13 @@ async function digestOfFile(path: string): Promise<FileDigest> {
     size += chunk.byteLength;
   }
   return { digest: `sha256:${hash.digest('hex')}`, size };
+}
+
+/** All that came before is answered by now. */
+function reset(): FromWorker {
+  job?.abandon();
+  job = undefined;
+  return { type: 'ready' };
 }
 
 function current(): UnpackJob {
