@@ -8,6 +8,7 @@ import { run } from '../src/base/spawn.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
 import { patience } from './harness/settings.js';
+import { waitFor } from './harness/wait.js';
 
 describe('damaged state', () => {
   let house: House;
@@ -96,6 +97,28 @@ describe('damaged state', () => {
     await house.crictl.ok('pull', BUSYBOX);
     const another = await workload();
     for (const own of [podId, another.podId]) await house.crictl.ok('rmp', '-f', own);
+    await house.assertEmpty();
+  });
+
+  it('of a layer does not take it from containers that run on it', async () => {
+    const { podId, id } = await workload();
+    const dir = join(house.scratch.root, 'images', 'layer-records');
+    const layers = (): Promise<string[]> => readdir(join(house.scratch.root, 'images', 'layers'));
+    const before = await layers();
+    await house.daemon.stop();
+    for (const file of await readdir(dir)) await garbage(join(dir, file));
+    await house.daemon.start();
+    expect(await house.crictl.ok('images', '-q')).toBe('');
+    await house.crictl.ok('pull', BUSYBOX);
+    await house.daemon.kill9();
+    await house.daemon.start();
+    expect(await layers()).toEqual(expect.arrayContaining(before));
+    expect(await house.crictl.ok('exec', '-s', id, 'echo', 'still here')).toBe('still here');
+    const another = await workload();
+    for (const own of [podId, another.podId]) await house.crictl.ok('rmp', '-f', own);
+    await waitFor('stray layers removed', 10_000, async () =>
+      (await layers()).some((each) => before.includes(each)) ? undefined : true,
+    );
     await house.assertEmpty();
   });
 

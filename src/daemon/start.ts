@@ -73,6 +73,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   });
   await metrics?.start({ pods, images });
   await recover({ pods, cni, logger });
+  await images.settle([...stores.sandboxes.list(), ...stores.containers.list()].map(({ record }) => record.id));
   server.setReady();
   void tidyImages(images, logger);
   logger.info({ socket: server.address, version: context.node.version }, 'gantryd is ready');

@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { codeOf, describeError } from '../base/errors.js';
 import { silentLogger } from '../base/log.js';
+import { unmount } from '../base/sys/sys.js';
 import { imageOf, writeLayout, type FixtureImage } from './image-fixture.js';
 import { ImageService } from './image-service.js';
 import type { FixtureEntry } from './layers/tar-fixture.js';
@@ -331,10 +332,21 @@ describe('mounts', () => {
     const imageId = await importOne('example.test/x:v1', [[{ name: 'f' }]]);
     await service.mountRootfs({ imageId, ...place('a') });
     await service.remove(imageId);
+    await unmount(place('a').target);
     await restart(false);
     await service.unmountRootfs(place('b'));
     expect(inStore('layers')).toEqual(['1']);
     await service.sweep();
+    expect(inStore('layers')).toEqual([]);
+  });
+
+  it('of an earlier run keep their layers while they are there, though nobody adopts them', async () => {
+    const imageId = await importOne('example.test/x:v1', [[{ name: 'f' }]]);
+    await service.mountRootfs({ imageId, ...place('a') });
+    await service.remove(imageId);
+    await restart();
+    expect(inStore('layers')).toEqual(['1']);
+    await service.unmountRootfs(place('a'));
     expect(inStore('layers')).toEqual([]);
   });
 

@@ -6,8 +6,10 @@ import { nowNs } from '../base/clock.js';
 import { codeFor, describeError, hasCode, invalidArgument, notFound, type ErrorCode } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
+import { readMountTable } from '../base/mount-table.js';
 import { narrowMount } from '../base/sys/sys.js';
 import { checkImages, type CheckedImages } from './check-images.js';
+import { Collection } from './collection.js';
 import { explainImage, type Explanation } from './explain.js';
 import { exportImages, type ExportedImage, type ExportOptions, type ExportResult } from './export-images.js';
 import { Flights } from './flights.js';
@@ -15,7 +17,6 @@ import { ImageStore, type ImageContent } from './image-store.js';
 import { importLayout, type ImportOptions } from './import-layout.js';
 import { completeName, namesOfImage } from './image-names.js';
 import { ImageUses } from './image-uses.js';
-import { leavesLayers } from './install-image.js';
 import { LayerStore } from './layers/layer-store.js';
 import { mountLayers, mountReadOnly, unmountLayers } from './layers/rootfs.js';
 import type { UnpackLimits } from './layers/tar-reader.js';
@@ -32,6 +33,7 @@ import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import { RunMark } from './run-mark.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
+import { UseNotes } from './use-notes.js';
 import type {
   ImageFsCapacity,
   ImageFsUsage,
@@ -81,10 +83,6 @@ export interface PullObserver {
   onBytes(count: number): void;
 }
 
-/** Stands for the owners of an earlier run, until they are known. */
-const EARLIER_OWNERS = 'earlier owners';
-/** How often it is looked for layers that no pull came back for. */
-const EXPIRY_MS = 600_000;
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Init systems wait longer for the end of a service. */
 const SETTLE_MS = 5_000;
@@ -94,6 +92,8 @@ interface Parts {
   readonly directory: string;
   readonly pinned: Pinned;
   readonly uses: ImageUses;
+  readonly notes: UseNotes;
+  readonly collection: Collection;
   readonly observe: PullObserver | undefined;
   readonly runMark: RunMark;
   /** The machine did, in the middle of an earlier run. */
@@ -103,9 +103,6 @@ interface Parts {
 /** Images: pulled, imported, listed, mounted and removed. Knows nothing of sandboxes and containers but that they are owners. */
 export class ImageService implements ImageRootfs {
   readonly #parts: Parts;
-  /** An owner's image is unknown, so no layer may be taken for unused. */
-  #unknownUses = false;
-  #expiry: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
 
   private constructor(parts: Parts) {
@@ -128,11 +125,11 @@ export class ImageService implements ImageRootfs {
     const pool = new UnpackPool();
     const { maxParallelLayers: maxParallel, limits } = options;
     const layers = await LayerStore.open({ directory, quarantine, maxParallel, pool, logger, limits });
-    layers.retain(EARLIER_OWNERS, layers.all());
     const isWhole = ({ chain }: ImageRecord): boolean => chain.every((chainId) => layers.has(chainId));
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
-    const uses = new ImageUses(layers);
-    uses.add(EARLIER_OWNERS, ...images.all());
+    const notes = new UseNotes(join(directory, 'uses'), logger);
+    await notes.load();
+    const uses = new ImageUses({ layers, images, notes });
     const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs, minRate };
     const http = new HttpPool(times, new Proxies(options.environment ?? process.env));
     const flights = new Flights<ImageContent>();
@@ -155,6 +152,8 @@ export class ImageService implements ImageRootfs {
       directory,
       pinned: new Pinned(options.pinned, logger),
       uses,
+      notes,
+      collection: new Collection({ ...context, uses }),
       observe,
       runMark,
       wentDown,
@@ -211,7 +210,7 @@ export class ImageService implements ImageRootfs {
       return record;
     } catch (error) {
       observe?.onPull({ seconds: seconds(), code: codeFor(error) });
-      await this.#makeRoom(error);
+      await this.#parts.collection.makeRoom(error);
       throw error;
     }
   }
@@ -237,7 +236,7 @@ export class ImageService implements ImageRootfs {
     try {
       return await importLayout(this.#parts.context, path, options);
     } catch (error) {
-      await this.#makeRoom(error);
+      await this.#parts.collection.makeRoom(error);
       throw error;
     }
   }
@@ -250,7 +249,7 @@ export class ImageService implements ImageRootfs {
     const found = this.find(image);
     if (found === undefined) return;
     await this.#parts.context.images.unlist(found.id);
-    await this.#collect();
+    await this.#parts.collection.run();
   }
 
   /** Removes the images that nobody uses and that are not pinned, and returns them; with what waits for other pulls. */
@@ -258,7 +257,7 @@ export class ImageService implements ImageRootfs {
     const { images, partials } = this.#parts.context;
     const unused = this.list().filter((image) => !this.isPinned(image) && !this.#parts.uses.has(image));
     for (const { id } of unused) await images.unlist(id);
-    await this.#collect({ all: true });
+    await this.#parts.collection.run({ all: true });
     await partials.clear();
     return unused;
   }
@@ -266,9 +265,9 @@ export class ImageService implements ImageRootfs {
   /** See {@link checkImages}. */
   async check(options: { readonly repair: boolean }): Promise<CheckedImages> {
     const { images, layers } = this.#parts.context;
-    const mayRemove = options.repair && !this.#unknownUses;
+    const mayRemove = options.repair && this.#parts.uses.areKnown;
     const checked = await checkImages({ images, layers, signal: this.#closing.signal, repair: mayRemove });
-    if (mayRemove && checked.damaged > 0) await this.#collect({ all: true });
+    if (mayRemove && checked.damaged > 0) await this.#parts.collection.run({ all: true });
     return checked;
   }
 
@@ -297,27 +296,20 @@ export class ImageService implements ImageRootfs {
   }
 
   async mountRootfs({ imageId, owner, target, writable, userns, label }: MountRootfsOptions): Promise<void> {
-    const { images, layers } = this.#parts.context;
-    const image = images.get(imageId);
-    if (image === undefined) throw notFound(`image ${imageId} is not here`);
-    this.#parts.uses.add(owner, image);
-    const lower = image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
+    const lower = await this.#use(owner, imageId, target);
     const stack = lower.length > 0 ? lower : [join(this.#parts.directory, 'empty')];
     try {
       await mountLayers({ lower: stack, target, writable, userns, label });
     } catch (error) {
-      this.#parts.uses.release(owner);
+      await this.#parts.uses.release(owner);
       throw error;
     }
   }
 
   async mountVolume({ imageId, owner, target, subPath, userns, label }: MountVolumeOptions): Promise<void> {
-    const { images, layers } = this.#parts.context;
-    const image = images.get(imageId);
-    if (image === undefined) throw notFound(`image ${imageId} is not here`);
-    this.#parts.uses.add(owner, image);
+    const layers = await this.#use(owner, imageId, target);
     const empty = ['empty', 'empty-below'].map((name) => join(this.#parts.directory, name));
-    const lower = [...image.chain.map((chainId) => layers.directoryOf(chainId)).reverse(), ...empty];
+    const lower = [...layers, ...empty];
     try {
       await mountReadOnly({ lower, target, userns, label });
       if (subPath !== '' && !(await narrowMount(target, subPath)))
@@ -330,58 +322,50 @@ export class ImageService implements ImageRootfs {
 
   async unmountRootfs({ owner, target }: { readonly owner: string; readonly target: string }): Promise<void> {
     await unmountLayers(target);
-    this.#parts.uses.release(owner);
-    await this.#collect();
+    await this.#parts.uses.release(owner);
+    await this.#parts.collection.run();
+  }
+
+  /** Keeps an image for who mounts it, over a restart too. @returns its layers' directories, top first @throws not-found */
+  async #use(owner: string, imageId: string, target: string): Promise<string[]> {
+    const { images, layers } = this.#parts.context;
+    const image = images.get(imageId);
+    if (image === undefined) throw notFound(`image ${imageId} is not here`);
+    this.#parts.uses.add(owner, image);
+    const dirs = image.chain.map((chainId) => layers.record(chainId).dir);
+    await this.#parts.notes.add(owner, { images: [imageId], dirs, targets: [target] });
+    return image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
   }
 
   adopt(owner: string, imageId: string): void {
-    const { images, logger } = this.#parts.context;
-    const image = images.get(imageId);
-    if (image === undefined) {
-      this.#unknownUses = true;
-      logger.warn({ owner, image: imageId }, 'an image in use is unknown, so no layer will be removed in this run');
-    } else this.#parts.uses.add(owner, image);
-  }
-
-  /** After a restart: nobody can tell which image `owner` uses, so no layer may be taken for unused. */
-  adoptUnknown(owner: string): void {
-    this.#unknownUses = true;
-    this.#parts.context.logger.warn(
-      { owner },
-      'a container uses an unknown image, so no layer will be removed in this run',
-    );
-  }
-
-  /** Says that all owners of an earlier run have been adopted: from now on what nobody uses is removed. */
-  async sweep(): Promise<void> {
-    this.#parts.uses.release(EARLIER_OWNERS);
-    await this.#collect();
-    this.#expiry ??= setInterval(() => void this.#expire(), EXPIRY_MS).unref();
-  }
-
-  async #expire(): Promise<void> {
-    if (this.#parts.context.layers.hasExpired) await this.#tryToRemove(() => this.#collect());
-  }
-
-  /** Where the disk is full nothing waits on it for another pull: neither what this one has finished nor what others left. */
-  async #makeRoom(failure: unknown): Promise<void> {
-    if (leavesLayers(failure)) return;
-    await this.#tryToRemove(() => this.#collect({ all: true }));
-    await this.#tryToRemove(() => this.#parts.context.partials.clear());
-  }
-
-  async #tryToRemove(remove: () => Promise<void>): Promise<void> {
     const { logger } = this.#parts.context;
-    await remove().catch((error: unknown) =>
-      logger.warn({ error: describeError(error) }, 'cannot remove what pulls have left'),
-    );
+    if (!this.#parts.uses.adopt(owner, imageId))
+      logger.warn(
+        { owner, image: imageId },
+        'an image in use is unknown: its layers stay for as long as they are used',
+      );
   }
 
-  async #collect(options?: { readonly all?: boolean }): Promise<void> {
-    const { images, layers } = this.#parts.context;
-    if (this.#unknownUses) return;
-    await images.forgetRemoved((image) => this.#parts.uses.has(image));
-    await layers.collect(() => new Set(images.all().flatMap(({ chain }) => chain)), options);
+  /** After a restart: `owner` uses an image, and its record does not tell which. */
+  adoptUnknown(owner: string): void {
+    if (!this.#parts.uses.adoptUnknown(owner))
+      this.#parts.context.logger.warn({ owner }, 'nobody knows which image is used: no layer goes while it is');
+  }
+
+  /**
+   * Says that all owners of an earlier run have been adopted: from now on what nobody uses may go. No new ones may come meanwhile.
+   * @param owners those that there are, whether they were adopted or not
+   */
+  async settle(owners: Iterable<string>): Promise<void> {
+    const mountPoints = (await readMountTable()).map(({ mountPoint }) => mountPoint);
+    await this.#parts.uses.settle(new Set(owners), new Set(mountPoints));
+  }
+
+  /** {@link settle}, if that was not called yet; then removes what nobody uses, and goes on to from time to time. */
+  async sweep(owners: Iterable<string> = []): Promise<void> {
+    if (!this.#parts.uses.isSettled) await this.settle(owners);
+    await this.#parts.collection.run();
+    this.#parts.collection.start();
   }
 
   usage(): ImageFsUsage {
@@ -405,7 +389,7 @@ export class ImageService implements ImageRootfs {
     const { http, layers, partials, pool } = this.#parts.context;
     this.#closing.abort();
     partials.stop();
-    clearInterval(this.#expiry);
+    this.#parts.collection.stop();
     await http.close();
     // What failed pulls leave may be a disk full of small files; the next start removes what is left of it.
     if (!(await settlesWithin(layers.settle(), SETTLE_MS))) pool.stopRemoving();

@@ -63,7 +63,8 @@ export interface Unpacked {
  * list come from the layers below, so the same archive on another base is another directory.
  *
  * A layer is unpacked in `ingest/<n>`, moved to `layers/<n>`, and recorded in `layer-records/<n>.json` only after the file
- * system was synced ({@link commit}). What has neither record nor note at start is deleted.
+ * system was synced ({@link commit}). What has neither record nor note at start is a stray: its record may be what was damaged, and containers may run on
+ * it, so it is deleted when nobody has it mounted any more ({@link discardStrays}).
  *
  * The layers that a pull has finished before it fails are recorded, too ({@link leave}), and wait a while for its retry. So do
  * those that it has finished before the daemon is killed, for which there are notes ({@link UnsyncedLayers}).
@@ -80,6 +81,8 @@ export class LayerStore {
   readonly #fresh = new Map<string, LayerRecord>();
   readonly #users = new Map<string, ReadonlySet<string>>();
   readonly #background = new Set<Promise<void>>();
+  /** Directories of layers that no record tells of. */
+  readonly #strays = new Set<string>();
   readonly #commits = new KeyedLock();
   readonly #sync: LayerSync;
   #next = 1;
@@ -202,6 +205,20 @@ export class LayerStore {
     const names = named();
     for (const { chainId } of this.#all().filter((record) => !isWanted(record, names)))
       if (this.has(chainId) && !isWanted(this.record(chainId), named())) await this.#remove(this.record(chainId));
+  }
+
+  /** Deletes the directories that no record tells of, but for those that are mounted. */
+  discardStrays(mounted: ReadonlySet<string>): void {
+    for (const name of this.#strays) {
+      if (mounted.has(name)) continue;
+      this.#strays.delete(name);
+      this.discard(this.#path('layers', name));
+    }
+  }
+
+  /** Chain ids of the layers in these directories. */
+  chainsIn(dirs: ReadonlySet<string>): string[] {
+    return this.#all().flatMap(({ chainId, dir }) => (dirs.has(dir) ? [chainId] : []));
   }
 
   /** Chain ids of all layers. */
@@ -344,7 +361,7 @@ export class LayerStore {
     const numbers = [...present, ...started, ...this.#all().map(({ dir }) => dir)].map(Number);
     this.#next = Math.max(0, ...numbers.filter(Number.isSafeInteger)) + 1;
     for (const name of started) this.discard(this.#path('ingest', name));
-    for (const name of present) this.discard(this.#path('layers', name));
+    for (const name of present) this.#strays.add(name);
     this.leave(finished);
   }
 
