@@ -1,6 +1,21 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const TESTS = ['**/*.test.ts', '**/*testing.ts', '**/*fixture.ts'];
+
+const RECURSIVE_MKDIR = {
+  selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name="recursive"]',
+  message: "Its parents get the leaf's mode, and may lead to a container's files: use base/files.ts.",
+};
+
+/** What the kernel tells of itself is regular. */
+const WHOLE_FILE = {
+  selector:
+    'CallExpression[callee.name=/^(readFile|readFileSync|createReadStream)$/]' +
+    ':not([arguments.0.value=/^.(proc|sys)./]):not([arguments.0.quasis.0.value.raw=/^.(proc|sys)./])',
+  message: 'It may be a fifo, a device or endless: readText or readRegular of base/files.ts.',
+};
+
 export default tseslint.config(
   { ignores: ['build/', 'bin/', 'api/cri/generated/', '.cache/'] },
   js.configs.recommended,
@@ -33,17 +48,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/**'],
-    ignores: ['**/*.test.ts', '**/testing.ts', '**/*-fixture.ts', 'src/base/files.ts'],
-    rules: {
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name="recursive"]',
-          message: "Its parents get the leaf's mode, and may lead to a container's files: use base/files.ts.",
-        },
-      ],
-    },
+    files: ['src/**/*.ts'],
+    ignores: ['src/base/files.ts', ...TESTS],
+    rules: { 'no-restricted-syntax': ['error', RECURSIVE_MKDIR] },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/base/**', ...TESTS],
+    rules: { 'no-restricted-syntax': ['error', RECURSIVE_MKDIR, WHOLE_FILE] },
   },
   {
     // What these rooms read may have been damaged: a pipe in the place of a file would never end.
@@ -54,7 +66,7 @@ export default tseslint.config(
       'src/oci/pid-file.ts',
       'src/base/object-store.ts',
     ],
-    ignores: ['**/*.test.ts', '**/testing.ts'],
+    ignores: TESTS,
     rules: {
       'no-restricted-imports': [
         'error',

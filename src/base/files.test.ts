@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
@@ -9,15 +9,41 @@ import {
   readConfigIfExists,
   readIfExists,
   readJson,
+  readRegular,
+  readText,
   removeTree,
   writeFileAtomic,
   writeJson,
 } from './files.js';
 import { runOk } from './spawn.js';
+import { mknodSync } from './sys/calls.js';
 import { mount, unmount } from './sys/sys.js';
 import { rejection, useScratch } from './testing.js';
 
 const scratch = useScratch('files');
+
+describe('what is read', () => {
+  it('is a regular file, and nothing else is waited for', async () => {
+    mknodSync(scratch.path('fifo'), 0o010644, { major: 0, minor: 0 });
+    await symlink('fifo', scratch.path('link'));
+    await writeFile(scratch.path('file'), 'ä');
+    expect(await readText(scratch.path('file'))).toBe('ä');
+    // More than libuv has threads.
+    const paths = [...Array<string>(8).fill(scratch.path('fifo')), scratch.path('link'), '/dev/zero'];
+    for (const read of [readRegular, readText, readIfExists])
+      for (const error of await Promise.all(paths.map((path) => rejection(read(path))))) {
+        expect(error.code).toBe('data-loss');
+        expect(error.message).toMatch(/ is no file$/);
+      }
+    expect(await rejection(readText(scratch.path('none')))).toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('is bounded', async () => {
+    await writeFile(scratch.path('big'), '');
+    await truncate(scratch.path('big'), 2 ** 40);
+    expect((await rejection(readText(scratch.path('big')))).message).toContain('has more than');
+  });
+});
 
 describe('writeFileAtomic', () => {
   it.each([{}, { fsync: true }])('replaces a file and leaves no other, with %p', async (options) => {

@@ -55,27 +55,40 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** No file that is read whole is larger. */
+const MAX_WHOLE_BYTES = 64 << 20;
+
 /**
- * The text of a file of the daemon's own. What was put in its place is never waited for: a pipe has no end, and may have
- * no beginning.
- * @throws data-loss naming it if it is no regular file, or a link that leads to none; ENOENT as it is.
+ * The bytes of a regular file. What people, pods or damage have put in its place is never waited for: a pipe has no end, and
+ * may have no beginning, and libuv has few threads to wait in; some devices have no end, either.
+ * @throws data-loss naming what is no regular file, a link that leads to none, or what is too large; ENOENT as it is.
  */
-export async function readText(path: string): Promise<string> {
-  let file: FileHandle;
+export async function readRegular(path: string): Promise<Buffer> {
+  const file = await openFile(path);
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await file.stat();
+    if (!found.isFile()) throw dataLoss(`${path} is no file`);
+    if (found.size > MAX_WHOLE_BYTES) throw dataLoss(`${path} has more than ${MAX_WHOLE_BYTES} bytes`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     // A socket; a link to itself.
     const strange = errnoOf(error) === 'ENXIO' || errnoOf(error) === 'ELOOP';
     if (strange || (isMissing(error) && (await isThere(path)))) throw dataLoss(`${path} is no file`, error);
     throw error;
   }
-  try {
-    if (!(await file.stat()).isFile()) throw dataLoss(`${path} is no file`);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
+}
+
+/** The same as text. */
+export async function readText(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): Promise<string> {
+  return (await readRegular(path)).toString(encoding);
 }
 
 /** {@link readText}, or undefined if there is nothing. */

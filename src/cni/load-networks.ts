@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 
-import { describeError, errnoOf, invalidArgument } from '../base/errors.js';
 import { readText } from '../base/files.js';
+import { describeError, errnoOf, invalidArgument } from '../base/errors.js';
 import { optionalFlag, parseObject, type JsonObject } from './json.js';
 import {
   isList,

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
+import { readText } from '../base/files.js';
 import { describeError, errnoOf } from '../base/errors.js';
 import type { Problem } from './problem.js';
 
@@ -28,7 +29,7 @@ export async function readConfigFiles(file?: string): Promise<ConfigTexts> {
   const texts: ConfigText[] = [];
   for (const path of [main, ...dropIns]) {
     try {
-      texts.push({ file: path, text: await readFile(path, 'utf8') });
+      texts.push({ file: path, text: await readText(path) });
     } catch (error) {
       const mayMiss = path === main && file === undefined;
       if (!mayMiss || errnoOf(error) !== 'ENOENT') problems.push({ file: path, message: reason(error) });

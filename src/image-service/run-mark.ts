@@ -1,8 +1,8 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { hasCode } from '../base/errors.js';
-import { readIfExists, removeTree, syncDirectory } from '../base/files.js';
+import { readIfExists, readText, removeTree, syncDirectory } from '../base/files.js';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
@@ -17,7 +17,7 @@ export class RunMark {
 
   /** @returns true if the machine went down while the store was open */
   async set(): Promise<boolean> {
-    const boot = await readFile(BOOT_ID, 'utf8');
+    const boot = await readText(BOOT_ID);
     const before = await this.#read();
     await writeFile(this.#path, boot, { flush: true, mode: 0o600 });
     await syncDirectory(dirname(this.#path));

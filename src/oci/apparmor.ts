@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 import { describeError, failedPrecondition } from '../base/errors.js';
-import { readIfExists } from '../base/files.js';
+import { readIfExists, readText } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { runOk } from '../base/spawn.js';
 import { DEFAULT_NAME, defaultProfile } from './apparmor-profile.js';
@@ -84,7 +84,7 @@ export class AppArmor {
   }
 
   async #has(name: string): Promise<boolean> {
-    const lines = (await readFile(this.#places.profiles, 'utf8')).split('\n');
+    const lines = (await readText(this.#places.profiles)).split('\n');
     return lines.some((line) => line.startsWith(`${name} (`));
   }
 

@@ -29,7 +29,7 @@ function abilitiesOfV1(): CgroupAbilities {
 
 /** The root cgroup has no limits, so any other is looked at: the daemon's own, or one of the first level. */
 function abilitiesOfV2(): CgroupAbilities {
-  const controllers = readFileSync(join(CGROUP_MOUNT, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  const controllers = readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(' ');
   const entries = readdirSync(CGROUP_MOUNT, { withFileTypes: true });
   const first = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(CGROUP_MOUNT, name));
   const dirs = [...cgroupDirsOf(process.pid), ...first].filter((dir) => existsSync(join(dir, 'memory.max')));

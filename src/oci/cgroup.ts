@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { readText } from '../base/files.js';
 import { sleep } from '../base/abort.js';
 import { deadlineExceeded, errnoOf, failedPrecondition, invalidArgument } from '../base/errors.js';
 import { readProcess, signalProcess, type ProcessRow } from '../base/sys/process.js';
@@ -68,7 +69,7 @@ async function makeCgroup(dir: string): Promise<void> {
 async function inheritCpuset(dir: string, name: string): Promise<string> {
   const file = join(dir, name);
   if (isCgroupV2() || !existsSync(file)) return '';
-  const own = (await readFile(file, 'utf8')).trim();
+  const own = (await readText(file)).trim();
   if (own !== '') return own;
   const inherited = await inheritCpuset(join(dir, '..'), name);
   if (inherited !== '') await writeFile(file, inherited);
@@ -118,7 +119,7 @@ async function killAtOnce(dir: string): Promise<boolean> {
 
 /** The living of a cgroup and below; pid 0 stands for processes of a pid namespace that is not ours to see. */
 export async function processesIn(dir: string): Promise<ProcessRow[]> {
-  const text = await readFile(join(dir, 'cgroup.procs'), 'utf8').catch(() => '');
+  const text = await readText(join(dir, 'cgroup.procs')).catch(() => '');
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
   const below = await Promise.all(entries.filter((e) => e.isDirectory()).map((e) => processesIn(join(dir, e.name))));
   const own = text.split('\n').filter(Boolean).map(Number);

@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
 import { BoundedBuffer } from '../base/bounded-buffer.js';
 import { codeOf, describeError, internal, unavailable } from '../base/errors.js';
-import { readIfExists } from '../base/files.js';
+import { readIfExists, readText } from '../base/files.js';
 import { bounded, MINIMAL_ENV, start, tail } from '../base/spawn.js';
 import { killTree } from '../base/sys/kill-tree.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
@@ -72,7 +72,7 @@ export class Monitor {
   async #create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
     const child = this.#start(container, runtime);
     const pid = await this.#handshake(child, container, runtime);
-    const monitorPid = Number(await readFile(join(container.bundle, 'conmon.pid'), 'utf8'));
+    const monitorPid = Number(await readText(join(container.bundle, 'conmon.pid')));
     const monitor = identify(monitorPid);
     // Dead already: `startTime` is of no process, so whoever looks finds them ended and reads the exit file.
     return { init: identify(pid) ?? { pid, startTime: '' }, monitor: monitor ?? { pid: monitorPid, startTime: '' } };

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { internal } from '../base/errors.js';
 import { readText } from '../base/files.js';
+import { internal } from '../base/errors.js';
 import { ociMappings } from '../base/id-mapping.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { readText } from '../../base/files.js';
 import { errnoOf, failedPrecondition } from '../../base/errors.js';
 import type { TlsSettings } from './endpoint.js';
 import { hostDirectories } from './hosts.js';
@@ -42,7 +43,7 @@ async function readAll(directory: string, names: readonly string[]): Promise<Cer
 
 async function readPem(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readText(path);
   } catch (error) {
     throw failedPrecondition(`certificate ${path} cannot be read`, error);
   }

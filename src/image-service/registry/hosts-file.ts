@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
+import { readText } from '../../base/files.js';
 import { failedPrecondition } from '../../base/errors.js';
 import { hostOf, withPlain, type Endpoint, type TlsSettings } from './endpoint.js';
 import { isObject } from './json.js';
@@ -96,7 +96,7 @@ async function readPem(section: Section, key: string, file: unknown): Promise<st
   if (typeof file !== 'string') throw section.error(key, 'must name files');
   const path = resolve(dirname(section.file), file);
   try {
-    return await readFile(path, 'utf8');
+    return await readText(path);
   } catch (error) {
     throw failedPrecondition(`${section.file}: ${key} ${path} cannot be read`, error);
   }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { readText } from '../../base/files.js';
 import { failedPrecondition } from '../../base/errors.js';
 import type { TlsSettings } from './endpoint.js';
 
@@ -45,7 +45,7 @@ async function addSlowly({ context }: SecureContext, certificates: readonly stri
 async function systemCertificates(): Promise<string[]> {
   for (const path of SYSTEM_BUNDLES) {
     try {
-      return (await readFile(path, 'utf8')).match(CERTIFICATE) ?? [];
+      return (await readText(path)).match(CERTIFICATE) ?? [];
     } catch {
       // not this distribution's place
     }

@@ -44,10 +44,24 @@ describe('the account files that a runtime opens', () => {
     ['a fifo', () => fifo(image('etc/passwd')), "the container's /etc/passwd is no regular file"],
     ['a device', () => mknodSync(image('etc/passwd'), 0o020666, { major: 1, minor: 5 }), 'is no regular file'],
     ['a directory', () => mkdirSync(image('etc/passwd')), 'is no regular file'],
-    ['a link to a fifo', () => [symlinkSync('../x', image('etc/passwd')), fifo(image('x'))], 'a link to /x, is no'],
+    [
+      'a link to a fifo',
+      () => {
+        symlinkSync('../x', image('etc/passwd'));
+        fifo(image('x'));
+      },
+      'a link to /x, is no',
+    ],
     ['a link to the kernel’s log', () => symlinkSync('/proc/kmsg', image('etc/passwd')), 'a link to /proc/kmsg, is no'],
     ['a link to input', () => symlinkSync('../dev/../dev/stdin', image('etc/passwd')), 'a link to /dev/stdin, is no'],
-    ['much', () => [writeFileSync(image('etc/passwd'), ''), truncateSync(image('etc/passwd'), 2 ** 40)], 'more than'],
+    [
+      'much',
+      () => {
+        writeFileSync(image('etc/passwd'), '');
+        truncateSync(image('etc/passwd'), 2 ** 40);
+      },
+      'more than',
+    ],
   ])('are refused: %s', async (_, make, message) => {
     rmSync(image('etc/passwd'));
     make();
@@ -61,10 +75,31 @@ describe('the account files that a runtime opens', () => {
 
   it.each<[string, () => unknown, readonly [string, string]]>([
     ['over the file', () => fifo(volume('x')), ['/etc/passwd', 'x']],
-    ['over its directory', () => [rmSync(volume('passwd')), fifo(volume('passwd'))], ['/etc', '']],
-    ['through a link of the image', () => [symlinkSync('etc', image('e')), fifo(volume('x'))], ['/e/passwd', 'x']],
-    ['behind a link in a volume', () => [rmSync(image('etc/passwd')), symlinkSync('/v/l', image('etc/passwd')), symlinkSync('f', volume('l')), fifo(volume('f'))], ['/v', '']], // prettier-ignore
-    ['through a link of the host', () => [symlinkSync('f', volume('l')), fifo(volume('f'))], ['/etc/passwd', 'l']],
+    [
+      'over its directory',
+      () => {
+        rmSync(volume('passwd'));
+        fifo(volume('passwd'));
+      },
+      ['/etc', ''],
+    ],
+    [
+      'through a link of the image',
+      () => {
+        symlinkSync('etc', image('e'));
+        fifo(volume('x'));
+      },
+      ['/e/passwd', 'x'],
+    ],
+    ['behind a link in a volume', () => { rmSync(image('etc/passwd')); symlinkSync('/v/l', image('etc/passwd')); symlinkSync('f', volume('l')); fifo(volume('f')); }, ['/v', '']], // prettier-ignore
+    [
+      'through a link of the host',
+      () => {
+        symlinkSync('f', volume('l'));
+        fifo(volume('f'));
+      },
+      ['/etc/passwd', 'l'],
+    ],
   ])('are refused where a mount puts a fifo %s', async (_, make, [at, source]) => {
     make();
     expect(await refused(view([at, volume(source)]))).toContain('is no regular file');
@@ -78,14 +113,31 @@ describe('the account files that a runtime opens', () => {
 
   it.each<[string, () => unknown, readonly [string, string] | undefined]>([
     ['absent', () => rmSync(image('etc/passwd')), undefined],
-    ['links to nothing', () => [rmSync(image('etc/passwd')), symlinkSync('none', image('etc/passwd'))], undefined],
-    ['links in a circle', () => [rmSync(image('etc/passwd')), symlinkSync('passwd', image('etc/passwd'))], undefined],
     [
-      'not in a directory',
-      () => [rmSync(image('etc'), { recursive: true }), writeFileSync(image('etc'), '')],
+      'links to nothing',
+      () => {
+        rmSync(image('etc/passwd'));
+        symlinkSync('none', image('etc/passwd'));
+      },
       undefined,
     ],
-    ['hidden by a mounted file', () => [rmSync(image('etc/passwd')), fifo(image('etc/passwd'))], ['/etc/passwd', 'passwd']], // prettier-ignore
+    [
+      'links in a circle',
+      () => {
+        rmSync(image('etc/passwd'));
+        symlinkSync('passwd', image('etc/passwd'));
+      },
+      undefined,
+    ],
+    [
+      'not in a directory',
+      () => {
+        rmSync(image('etc'), { recursive: true });
+        writeFileSync(image('etc'), '');
+      },
+      undefined,
+    ],
+    ['hidden by a mounted file', () => { rmSync(image('etc/passwd')); fifo(image('etc/passwd')); }, ['/etc/passwd', 'passwd']], // prettier-ignore
     ['whole, with a fifo elsewhere', () => fifo(volume('fifo')), ['/data/passwd', 'fifo']],
   ])('are fine: %s', async (_, make, mount) => {
     make();

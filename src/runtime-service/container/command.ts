@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { readText } from '../../base/files.js';
 import { abortable, settlesWithin } from '../../base/abort.js';
 import { failedPrecondition } from '../../base/errors.js';
-import { readText } from '../../base/files.js';
 import { toHostUser } from '../../base/id-mapping.js';
 import { endOf, start } from '../../base/spawn.js';
 import { givePipe } from '../../base/sys/give-streams.js';

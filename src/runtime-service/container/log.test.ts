@@ -57,7 +57,7 @@ describe('a container’s log', () => {
     ['a directory', 'c.log', () => mkdir(log('c.log')), /c\.log: it is a directory/],
     ['a link on the way', 'd/secret', () => symlinkSync(scratch.root, log('d')), /"d" on the way is a symbolic link/],
     ['a file on the way', 'd/0.log', () => writeFileSync(log('d'), ''), /"d" on the way is a file/],
-  ])('is refused where %s is', async (_, logPath, make, message) => {
+  ])('is refused where %s is', async (_, logPath, make: () => unknown, message) => {
     await make();
     const error = await rejection(own.create(sandbox, { logPath }));
     expect(error.code).toBe('invalid-argument');

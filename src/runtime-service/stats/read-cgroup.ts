@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { readText } from '../../base/files.js';
 import { errnoOf } from '../../base/errors.js';
 import { present } from './present.js';
 import type { CgroupFiles, CgroupUse } from './types.js';
@@ -42,7 +43,7 @@ async function readFiles({ mount, version }: CgroupHost, path: string): Promise<
   };
   const files = new Map<string, string>();
   const read = async (name: string): Promise<void> => {
-    const text = await orAbsent(readFile(pathOf(name), 'utf8'));
+    const text = await orAbsent(readText(pathOf(name)));
     if (text !== undefined) files.set(name, text);
   };
   await Promise.all(names.map(read));
@@ -61,7 +62,7 @@ async function countProcesses(top: string): Promise<number | undefined> {
     const dir = waiting.pop();
     if (dir === undefined) break;
     const [text, entries] = await Promise.all([
-      orAbsent(readFile(join(dir, 'cgroup.procs'), 'utf8')),
+      orAbsent(readText(join(dir, 'cgroup.procs'))),
       orAbsent(readdir(dir, { withFileTypes: true })),
     ]);
     if (text !== undefined) count = (count ?? 0) + (text.match(/\n/g)?.length ?? 0);

@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 
+import { readRegular } from '../../base/files.js';
 import { describeError, failedPrecondition } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 
@@ -52,7 +53,7 @@ export class TlsFiles {
 
 async function read({ cert, key }: TlsPaths): Promise<TlsContext> {
   try {
-    const [certPem, keyPem] = await Promise.all([readFile(cert), readFile(key)]);
+    const [certPem, keyPem] = await Promise.all([readRegular(cert), readRegular(key)]);
     const context: TlsContext = { cert: certPem, key: keyPem, minVersion: 'TLSv1.2' };
     createSecureContext(context);
     return context;
