@@ -16,6 +16,11 @@ const WHOLE_FILE = {
   message: 'It may be a fifo, a device or endless: readText or readRegular of base/files.ts.',
 };
 
+const DELIMITED = {
+  selector: 'CallExpression[callee.property.name="join"][arguments.0.value=/^[:;,]$/]',
+  message: 'A part may have the separator in it: delimited of base/delimited.ts.',
+};
+
 export default tseslint.config(
   { ignores: ['build/', 'bin/', 'api/cri/generated/', '.cache/'] },
   js.configs.recommended,
@@ -55,7 +60,7 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts'],
     ignores: ['src/base/**', ...TESTS],
-    rules: { 'no-restricted-syntax': ['error', RECURSIVE_MKDIR, WHOLE_FILE] },
+    rules: { 'no-restricted-syntax': ['error', RECURSIVE_MKDIR, WHOLE_FILE, DELIMITED] },
   },
   {
     // What these rooms read may have been damaged: a pipe in the place of a file would never end.

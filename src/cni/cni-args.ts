@@ -1,3 +1,4 @@
+import { delimited } from '../base/delimited.js';
 import { invalidArgument } from '../base/errors.js';
 import type { PodNetworkRequest } from './pod-request.js';
 
@@ -14,9 +15,8 @@ export function cniArgs(pod: PodNetworkRequest): string {
     K8S_POD_INFRA_CONTAINER_ID: pod.sandboxId,
     K8S_POD_UID: pod.uid,
   };
-  return Object.entries(pairs)
-    .map(([key, value]) => `${key}=${checked(key, value)}`)
-    .join(';');
+  const parts = Object.entries(pairs).map(([key, value]) => `${key}=${checked(key, value)}`);
+  return delimited(';', parts, 'CNI_ARGS');
 }
 
 /** Plugins split at ";" and then at "=", without any way to quote; NUL would cut the environment. */

@@ -1,3 +1,4 @@
+import { delimited } from '../base/delimited.js';
 import { notFound, wrapError } from '../base/errors.js';
 import { MINIMAL_ENV, run, type RunResult } from '../base/spawn.js';
 import { findPlugin } from './find-plugin.js';
@@ -38,7 +39,12 @@ export async function runPlugin(context: PluginContext, invocation: Invocation):
   const result = await run(path, [], {
     timeoutMs: context.timeoutMs,
     signal,
-    env: { ...MINIMAL_ENV, CNI_COMMAND: command, CNI_PATH: context.binDirs.join(':'), ...invocation.env },
+    env: {
+      ...MINIMAL_ENV,
+      CNI_COMMAND: command,
+      CNI_PATH: delimited(':', context.binDirs, 'CNI_PATH'),
+      ...invocation.env,
+    },
     stdin: JSON.stringify(invocation.config),
     maxOutput: MAX_OUTPUT,
   }).catch((error: unknown) => {

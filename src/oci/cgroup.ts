@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 
 import { readText } from '../base/files.js';
 import { sleep } from '../base/abort.js';
+import { delimited } from '../base/delimited.js';
 import { deadlineExceeded, errnoOf, failedPrecondition, invalidArgument } from '../base/errors.js';
 import { readProcess, signalProcess, type ProcessRow } from '../base/sys/process.js';
 
@@ -26,7 +27,7 @@ export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): s
   const slice = basename(parent);
   if (!/^[^:]+\.slice$/.test(slice))
     throw invalidArgument(`cgroup_parent "${parent}" is no slice, but the cgroup driver is systemd`);
-  return `${slice}:gantry:${id}`;
+  return delimited(':', [slice, 'gantry', id], 'cgroupsPath');
 }
 
 /** The cgroup file systems of this host: one on v2, one a hierarchy on v1. */

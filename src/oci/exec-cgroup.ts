@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 
+import { delimited } from '../base/delimited.js';
 import { errnoOf, failedPrecondition } from '../base/errors.js';
 import type { ProcessRow } from '../base/sys/process.js';
 import { CGROUP_MOUNT, isCgroupV2, killCgroup, processesIn } from './cgroup.js';
@@ -34,7 +35,7 @@ export class ExecCgroup {
       if (errnoOf(error) !== 'ENOENT') throw error;
       throw failedPrecondition(`the cgroup ${containerDir} is gone with its container`, error);
     }
-    return new ExecCgroup(dir, isCgroupV2() ? name : `${controllerOf(containerDir)}:${name}`);
+    return new ExecCgroup(dir, isCgroupV2() ? name : delimited(':', [controllerOf(containerDir), name], '--cgroup'));
   }
 
   /** Of no other command's. */

@@ -63,7 +63,7 @@ export class FeatureReader {
 async function identityOf(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
-    return [dev, ino, size, mtimeNs].join(':');
+    return `${dev}:${ino}:${size}:${mtimeNs}`;
   } catch {
     return '';
   }

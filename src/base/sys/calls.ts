@@ -189,6 +189,7 @@ function mountByOptions({ upper, work, target, volatile, context }: OverlayReque
 
 /** mount(8), "context=": quoted, since categories are separated by commas. */
 export function contextOption(label: string): string {
+  if (/["\\\n\0]/.test(label)) throw makeSysError('EINVAL', 'mount', `"${label}" is no SELinux label`);
   return `context="${label}"`;
 }
 

@@ -19,13 +19,13 @@ export interface SelinuxLabels {
 
 /** @throws internal for what is no label. */
 export function parseLabel(text: string): SelinuxLabel {
-  const [user = '', role = '', type = '', ...level] = text.split(':');
+  const [user = '', role = '', type = ''] = text.split(':', 3);
   if (user === '' || role === '' || type === '') throw internal(`"${text}" is no SELinux label`);
-  return { user, role, type, level: level.join(':') };
+  return { user, role, type, level: text.slice(`${user}:${role}:${type}:`.length) };
 }
 
 export function formatLabel({ user, role, type, level }: SelinuxLabel): string {
-  return [user, role, type, ...(level === '' ? [] : [level])].join(':');
+  return `${user}:${role}:${type}${level === '' ? '' : `:${level}`}`;
 }
 
 /**
