@@ -60,7 +60,7 @@ describe('a file below a directory that others may write to', () => {
     ['a directory', (path: string) => mkdirSync(path), 'it is a directory'],
     ['a device', (path: string) => mknodSync(path, 0o020666, { major: 1, minor: 3 }), 'it is a device'],
     ['a socket', listen, 'it is a socket'],
-  ])('is never %s', async (_, make, expected) => {
+  ])('is never %s', async (_, make: (path: string) => unknown, expected) => {
     await make(`${dir}/0.log`);
     expect(await obstacle('0.log')).toBe(expected);
     expect(existsSync(scratch.path('elsewhere', 'file'))).toBe(false);
@@ -76,7 +76,7 @@ describe('a file below a directory that others may write to', () => {
     await append('sub', '');
     expect(await obstacle('sub/0.log')).toBe('"sub" on the way is a file');
     expect((await rejection(appendBelow(dir, '..'))).message).toContain('..');
-    expect((await rejection(appendBelow(dir, `${'n'.repeat(256)}`))).message).toContain('ENAMETOOLONG');
+    expect((await rejection(appendBelow(dir, 'n'.repeat(256)))).message).toContain('ENAMETOOLONG');
     expect((await rejection(appendBelow(scratch.path('no', 'such'), 'x'))).message).toContain('ENOENT');
   });
 

@@ -44,11 +44,9 @@ async function addSlowly({ context }: SecureContext, certificates: readonly stri
 
 async function systemCertificates(): Promise<string[]> {
   for (const path of SYSTEM_BUNDLES) {
-    try {
-      return (await readText(path)).match(CERTIFICATE) ?? [];
-    } catch {
-      // not this distribution's place
-    }
+    // Where there is none, or none in it, it is not this distribution's place.
+    const found = (await readText(path).catch(() => '')).match(CERTIFICATE);
+    if (found !== null) return found;
   }
   return [];
 }
