@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 import { status } from '@grpc/grpc-js';
@@ -9,8 +10,10 @@ import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { TOOLS } from './harness/crictl.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { OWN as IMAGES } from './images/own-images.js';
 import { SETTINGS } from './harness/settings.js';
+import { waitFor } from './harness/wait.js';
 
 const HOST_ID = 1_000_000;
 const MAPPING = { host_id: HOST_ID, container_id: 0, length: 65_536 };
@@ -139,11 +142,131 @@ describe('pods with a user namespace of their own', () => {
     ['a range without root', security({ ...OPTIONS, uids: [{ ...MAPPING, container_id: 1 }] }), 'does not map id 0'],
     ['the node’s with ranges', security({ ...OPTIONS, ...NODE }), 'has mappings'],
     ['a container’s', security({ mode: 1 }), 'mode is 1'],
-    ['the node’s network', security(OPTIONS, { network: 2 }), "goes not with the node's network"],
+    ['the node’s IPC namespace', security(OPTIONS, { ipc: 2 }), "goes not with the node's ipc"],
   ])('cannot have %s', async (_, linux, message) => {
     const { code, stderr } = await house.crictl.run('runp', (await writePod(house, { linux })).path);
     expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
     expect(stderr).toContain('InvalidArgument');
+  });
+
+  const ofLength = (length: number) => {
+    const range = [{ ...MAPPING, length }];
+    return { uids: range, gids: range };
+  };
+  const podOf = (options: object, more: object = {}) => ({ linux: security(options, more) });
+  const user = (value: number, more: object = {}) => ({ run_as_user: { value }, ...more });
+  const as = (options: object, own: object) => ({
+    linux: { security_context: { ...security(options).security_context, ...own } },
+  });
+
+  it.each([1, 4, 6, 1000])('may have as few as %d ids', async (length) => {
+    const options = podOf(ofLength(length));
+    const { podId, id } = await start(options, options);
+    expect((await exec(id, 'cat', '/proc/self/uid_map')).trim().split(/\s+/)).toEqual(['0', `${HOST_ID}`, `${length}`]);
+    expect(await exec(id, 'id', '-u')).toBe('0');
+    const say = `echo $(tty) > /dev/stdout; stat -c '%a %g' $(tty)`;
+    const container = await writeContainer(house, { ...options, tty: true, command: ['sh', '-c', say] });
+    const onTerminal = await runContainer(house, podId, { pod: await writePod(house, options), container });
+    await waitFor('end', 10_000, async () =>
+      (await inspect(house, onTerminal)).status.state === 'CONTAINER_EXITED' ? true : undefined,
+    );
+    const log = await house.crictl.ok('logs', onTerminal);
+    expect(log.replaceAll('\r', '')).toMatch(length > 5 ? /^\/dev\/pts\/0\n620 5$/ : /^\/dev\/pts\/0\n6[02]0 0$/);
+    await remove(podId);
+  });
+
+  it.each<[string, object, string, string]>([
+    ['a user', user(1000), 'InvalidArgument', 'user 1000'],
+    ['a group', user(5, { run_as_group: { value: 2000 } }), 'InvalidArgument', 'group 2000'],
+    ['a supplementary group', { supplemental_groups: [7, 3000] }, 'InvalidArgument', 'group 3000'],
+  ])('run nobody whose id they do not have: %s', async (_, own, code, who) => {
+    const options = podOf(ofLength(1000));
+    const pod = await writePod(house, options);
+    const podId = await runPod(house, pod);
+    const container = await writeContainer(house, as(ofLength(1000), own));
+    const { stderr } = await house.crictl.run('create', podId, container, pod.path);
+    expect(stderr).toContain(`code = ${code}`);
+    expect(stderr).toContain(`${who} is not in the user namespace of the pod, which has the ids from 0 to 999`);
+    await remove(podId);
+  });
+
+  it('show files of users that they do not have as nobody’s, and run none of an image’s', async () => {
+    await house.crictl.ok('pull', IMAGES.largeIds);
+    const pod = await writePod(house, OWN);
+    const podId = await runPod(house, pod);
+    const image = { image: { image: IMAGES.largeIds } };
+    const { stderr } = await house.crictl.run(
+      'create',
+      podId,
+      await writeContainer(house, { ...OWN, ...image }),
+      pod.path,
+    );
+    expect(stderr).toContain('code = FailedPrecondition');
+    expect(stderr).toContain('user 70000 is not in the user namespace of the pod, which has the ids from 0 to 65535');
+    const container = await writeContainer(house, { ...as(OPTIONS, user(0)), ...image });
+    const id = await runContainer(house, podId, { pod, container });
+    expect(await exec(id, 'stat', '-c', '%u:%g', '/', '/large', '/large/file', '/large/dir/file')).toBe(
+      Array.from({ length: 4 }, () => '65534:65534').join('\n'),
+    );
+    expect(await exec(id, 'cat', '/large/file', '/large/dir/file')).toBe('of 70000\nof 70000');
+    const changed = await house.crictl.run('exec', '-s', id, 'sh', '-c', 'echo x > /large/file');
+    expect(changed.code).toBe(1);
+    await exec(id, 'sh', '-c', 'echo mine > /tmp/mine && test $(stat -c %u /tmp/mine) = 0');
+    await remove(podId);
+  });
+
+  describe('on the node’s network', () => {
+    const HOST = podOf(OPTIONS, { network: 2 });
+
+    it('are told of', async () => {
+      const { features } = await callCri(house, 'Status', {});
+      expect(features?.userNamespacesHostNetwork).toBe(true);
+    });
+
+    it('have it, without a say in it', async () => {
+      const admin = { ...user(0), capabilities: { add_capabilities: ['NET_ADMIN', 'SYS_ADMIN'] } };
+      const linux = { ...HOST.linux.security_context, ...admin };
+      const { podId, id } = await start({ linux: { security_context: linux } }, HOST);
+      expect((await exec(id, 'cat', '/proc/self/uid_map')).trim().split(/\s+/)).toEqual(['0', `${HOST_ID}`, '65536']);
+      const links = async (command: Promise<string>): Promise<string[]> =>
+        (await command).split(/\s+/).filter(Boolean).sort();
+      const own = await links(exec(id, 'ls', '/sys/class/net'));
+      expect(own).toContain(house.scratch.bridge);
+      expect(await exec(id, 'readlink', '/proc/self/ns/net')).toBe(await readlink('/proc/self/ns/net'));
+      expect(await exec(id, 'hostname')).toBe(hostname());
+      expect(await exec(id, 'sh', '-c', `ip link set ${house.scratch.bridge} down 2>&1 || true`)).toContain(
+        'not permitted',
+      );
+      expect((await inspectPod(house, podId)).status.network.ip).toBe('');
+      await remove(podId);
+    });
+
+    it('see the node’s /sys, read-only throughout, and their own cgroups', async () => {
+      const masked = {
+        linux: { security_context: { ...HOST.linux.security_context, masked_paths: ['/sys/firmware'] } },
+      };
+      const { podId, id } = await start(masked, HOST);
+      const mounts = (await exec(id, 'cat', '/proc/self/mountinfo')).split('\n');
+      const below = mounts.filter((line) => /^(\S+ ){4}\/sys[ /]/.test(line));
+      expect(below.length).toBeGreaterThan(1);
+      // The tmpfs that runc makes for cgroups of v1 is the container's own.
+      const writable = below.filter((line) => !/^(\S+ ){5}ro,/.test(line) && !line.includes(`uid=${HOST_ID}`));
+      expect(writable).toEqual([]);
+      expect(await exec(id, 'sh', '-c', 'ls /sys/firmware | wc -l')).toBe('0');
+      const first = 'd=/sys/fs/cgroup; [ -d $d/pids ] && d=$d/pids; cat /proc/$(head -n 1 $d/cgroup.procs)/cmdline';
+      expect(await exec(id, 'sh', '-c', first)).toContain('trap "exit 0" TERM');
+      await remove(podId);
+    });
+
+    it('outlive the daemon, and leave nothing', async () => {
+      const { podId, id, pod } = await start(HOST, HOST);
+      await house.daemon.kill9();
+      await house.daemon.start();
+      expect(await exec(id, 'id', '-u')).toBe('0');
+      const another = await runContainer(house, podId, { pod, container: await writeContainer(house, HOST) });
+      expect(await exec(another, 'cat', '/proc/self/uid_map')).toContain(String(HOST_ID));
+      await remove(podId);
+    });
   });
 
   it('have one for all containers', async () => {

@@ -31,6 +31,8 @@ export const OWN = {
   volumes: `${HOST}/volumes:1`,
   /** Links and directories to look for sub paths in: /sub/dir, /link to it, /out and /up out of the image. */
   content: `${HOST}/content:1`,
+  /** Has /large, its root directory and others of user and group 70000, beyond the ids that a pod's user namespace usually has. */
+  largeIds: `${HOST}/large-ids:1`,
   /** Nothing for this machine's platform. */
   foreign: `${HOST}/foreign:1`,
 } as const;
@@ -53,6 +55,7 @@ export async function ownImages(): Promise<NamedImage[]> {
     },
     { name: OWN.volumes, image: image({ layers: [shell, await volumeLayer()], process: declaring() }) },
     { name: OWN.content, image: image({ layers: [await contentLayer()], process: named('content') }) },
+    { name: OWN.largeIds, image: image({ layers: [shell, await largeIdsLayer()], process: largeUser() }) },
     { name: OWN.foreign, image: imageIndex([foreign]) },
   ];
 }
@@ -104,6 +107,21 @@ function volumeLayer(): Promise<Layer> {
     directory('var/data', { mode: 0o750, ...owner }),
     file('var/data/file', 'of the image\n', owner),
     symlink('var/data/link', 'file'),
+  ]);
+}
+
+function largeUser(): ProcessConfig {
+  return { ...named('large-ids'), User: '70000', Volumes: { '/large/dir': {} } };
+}
+
+function largeIdsLayer(): Promise<Layer> {
+  const owner = { uid: 70_000, gid: 70_000 };
+  return layer([
+    directory('.', owner),
+    directory('large', owner),
+    file('large/file', 'of 70000\n', owner),
+    directory('large/dir', owner),
+    file('large/dir/file', 'of 70000\n', owner),
   ]);
 }
 

@@ -44,9 +44,17 @@ export function mapLine({ containerId, hostId, length }: IdMapping): string {
 const OVERFLOW_ID = 65_534;
 
 /** An id on the host of what is `id` in the namespace; nobody's for one that it does not have. */
-export function toHostId({ containerId, hostId, length }: IdMapping, id: number): number {
-  const offset = id - containerId;
-  return offset >= 0 && offset < length ? hostId + offset : OVERFLOW_ID;
+export function toHostId(mapping: IdMapping, id: number): number {
+  return hasId(mapping, id) ? mapping.hostId + id - mapping.containerId : OVERFLOW_ID;
+}
+
+/** Whether a namespace has the id: what it lacks can neither be a process's nor be given to a file in it. */
+export function hasId(mapping: IdMapping, id: number): boolean {
+  return id >= mapping.containerId && id <= lastId(mapping);
+}
+
+export function lastId({ containerId, length }: IdMapping): number {
+  return containerId + length - 1;
 }
 
 /** A user of the namespace by its ids on the host; without a namespace of its own they are the same. */

@@ -28,6 +28,16 @@ describe('withUserNamespace', () => {
     expect(existsSync(`/proc/${process}`)).toBe(false);
   });
 
+  it('leaves the network namespace as it is where that is asked for', async () => {
+    const own = await withUserNamespace(
+      MAPPINGS,
+      (pid) => Promise.resolve(['user', 'net'].map((name) => readlinkSync(`/proc/${pid}/ns/${name}`))),
+      { network: 'node' },
+    );
+    expect(own[0]).not.toBe(readlinkSync('/proc/self/ns/user'));
+    expect(own[1]).toBe(readlinkSync('/proc/self/ns/net'));
+  });
+
   it('fails for ranges that the kernel does not take, and leaves no process', async () => {
     const bad = { ...MAPPINGS, uid: { ...range, length: 0 } };
     expect((await rejection(withUserNamespace(bad, () => Promise.resolve()))).code).toBe('EINVAL');

@@ -8,14 +8,19 @@ import { bounded, endOf, start } from '../base/spawn.js';
 const TIMEOUT_MS = 10_000;
 
 /**
- * Makes a user namespace, and a network namespace that it owns, for as long as `use` runs, which may pin them by the
- * pid of the process that is in them. Only a process without other threads can make one (unshare(2)), so a child does;
- * it ends with the daemon, too.
+ * Makes a user namespace, and unless `network` says otherwise a network namespace that it owns, for as long as `use` runs,
+ * which may pin them by the pid of the process that is in them. Only a process without other threads can make one
+ * (unshare(2)), so a child does; it ends with the daemon, too.
  * @throws unavailable where the kernel or its limits allow none.
  */
-export async function withUserNamespace<T>(mappings: IdMappings, use: (pid: number) => Promise<T>): Promise<T> {
+export async function withUserNamespace<T>(
+  mappings: IdMappings,
+  use: (pid: number) => Promise<T>,
+  { network = 'own' }: { readonly network?: 'own' | 'node' } = {},
+): Promise<T> {
+  const namespaces = network === 'own' ? ['--user', '--net'] : ['--user'];
   // It echoes once it has unshared, and ends when its input does.
-  const child = start('unshare', ['--user', '--net', '--', 'cat'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = start('unshare', [...namespaces, '--', 'cat'], { stdio: ['pipe', 'pipe', 'pipe'] });
   const [input, output] = child.stdio as unknown as [Writable, Readable];
   input.on('error', () => undefined);
   const ended = endOf(child, 'unshare', 'exit');

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 
 import { rejection, useScratch } from '../base/testing.js';
-import { dropNamespace, makeNetns, netnsPathOf } from './namespaces.js';
+import { dropNamespace, makeNamespaces, makeNetns, netnsPathOf } from './namespaces.js';
 
 const scratch = useScratch('netns');
 
@@ -31,5 +31,25 @@ describe('a network namespace', () => {
     await writeFile(path, 'of another');
     expect((await rejection(makeNetns(path))).code).toBe('EEXIST');
     expect(existsSync(path)).toBe(true);
+  });
+});
+
+describe('namespaces of a pod', () => {
+  const range = { containerId: 0, hostId: 300_000, length: 65_536 };
+  const mappings = { uid: range, gid: range };
+
+  it.each([
+    ['a network', true, false],
+    ['both', true, true],
+    ['a user', false, true],
+    ['none', false, false],
+  ])('are made as wanted: %s', async (_, network, user) => {
+    const [netns, userns] = [scratch.path('netns', 'pod'), scratch.path('userns')];
+    for (const path of [netns, userns]) scratch.defer(() => dropNamespace(path));
+    await makeNamespaces({ netns: network ? netns : undefined, userns, mappings: user ? mappings : undefined });
+    expect([existsSync(netns), existsSync(userns)]).toEqual([network, user]);
+    if (network) expect(statSync(netns).ino).not.toBe(statSync('/proc/self/ns/net').ino);
+    if (user) expect(statSync(userns).ino).not.toBe(statSync('/proc/self/ns/user').ino);
+    for (const path of [netns, userns]) await dropNamespace(path);
   });
 });

@@ -15,17 +15,40 @@ export function netnsPathOf(dir: string, sandboxId: string): string {
   return join(dir, `cni-${uuid}`);
 }
 
+/** Makes and pins what a pod has of its own: a network namespace where a path for one is given, a user namespace with mappings. */
+export async function makeNamespaces(wanted: {
+  readonly netns: string | undefined;
+  readonly userns: string;
+  readonly mappings: IdMappings | undefined;
+}): Promise<void> {
+  const { netns, userns, mappings } = wanted;
+  if (mappings === undefined) {
+    if (netns !== undefined) await makeNetns(netns);
+  } else if (netns === undefined) await makeUserns(userns, mappings);
+  else await makeUserAndNetns({ netns, userns, mappings });
+}
+
 export async function makeNetns(path: string): Promise<void> {
   await ensurePublicDirectory(dirname(path));
   await makePinFile(path);
   await createNetns(path);
 }
 
+/** Makes a user namespace for a pod on the node's network, in which its root has no say then, and pins it. */
+async function makeUserns(path: string, mappings: IdMappings): Promise<void> {
+  await makePinFile(path);
+  await withUserNamespace(mappings, (pid) => pinUserns(pid, path), { network: 'node' });
+}
+
+function pinUserns(pid: number, path: string): Promise<void> {
+  return mount({ source: `/proc/${pid}/ns/user`, target: path, flags: MS.BIND });
+}
+
 /**
  * Makes a user namespace and the network namespace that it owns, and pins both: made the other way round, the pod's
  * root could not configure its own network (user_namespaces(7)).
  */
-export async function makeUserAndNetns(paths: {
+async function makeUserAndNetns(paths: {
   readonly userns: string;
   readonly netns: string;
   readonly mappings: IdMappings;
@@ -34,7 +57,7 @@ export async function makeUserAndNetns(paths: {
   await ensurePublicDirectory(dirname(netns));
   await Promise.all([makePinFile(userns), makePinFile(netns)]);
   await withUserNamespace(mappings, async (pid) => {
-    await mount({ source: `/proc/${pid}/ns/user`, target: userns, flags: MS.BIND });
+    await pinUserns(pid, userns);
     await mount({ source: `/proc/${pid}/ns/net`, target: netns, flags: MS.BIND });
     await bringUpLoopbackIn(netns);
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { readText } from '../base/files.js';
 import { internal } from '../base/errors.js';
-import { ociMappings } from '../base/id-mapping.js';
+import { lastId, ociMappings, type IdMapping } from '../base/id-mapping.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { cgroupsPath } from '../oci/cgroup.js';
 import type { OciRuntime } from '../oci/runtime.js';
@@ -68,7 +68,7 @@ function pauseSpec(options: PauseOptions): OciSpec {
     ociVersion: '1.0.2',
     process: {
       terminal: false,
-      user: { uid: NOBODY, gid: NOBODY },
+      user: { uid: nobodyOf(record.config.userns?.uid), gid: nobodyOf(record.config.userns?.gid) },
       args: program.args,
       env: program.env,
       cwd: '/',
@@ -97,6 +97,11 @@ function pauseSpec(options: PauseOptions): OciSpec {
       ...(Object.keys(sysctls.runtime).length === 0 ? {} : { sysctl: sysctls.runtime }),
     },
   };
+}
+
+/** The last id of a user namespace that does not have the usual one. */
+function nobodyOf(mapping: IdMapping | undefined): number {
+  return mapping === undefined ? NOBODY : Math.min(NOBODY, lastId(mapping));
 }
 
 function processLabel({ selinux, config }: SandboxRecord): { readonly selinuxLabel?: string } {

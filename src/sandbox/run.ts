@@ -9,7 +9,7 @@ import { bandwidthOf } from './bandwidth.js';
 import type { SandboxContext, SandboxNetwork } from './context.js';
 import { mountShm, sandboxPaths, usernsOf, writeSandboxFiles, type SandboxPaths } from './files.js';
 import { sandboxName } from './name.js';
-import { dropNamespace, makeNetns, makeUserAndNetns, netnsPathOf } from './namespaces.js';
+import { dropNamespace, makeNamespaces, netnsPathOf } from './namespaces.js';
 import { createPause } from './pause.js';
 import { moveSandbox } from './state.js';
 import { planSysctls, writeNetworkSysctls } from './sysctls.js';
@@ -104,12 +104,9 @@ async function acquireAll(context: SandboxContext, record: NewRecord, undo: Undo
 async function acquireNamespaces(record: SandboxRecord, paths: SandboxPaths, undo: UndoStack): Promise<void> {
   const { netnsPath, config } = record;
   const { userns: mappings } = config;
-  if (netnsPath !== undefined) {
-    undo.push('network namespace', () => dropNamespace(netnsPath));
-    undo.push('user namespace', () => dropNamespace(paths.userns));
-    if (mappings === undefined) await makeNetns(netnsPath);
-    else await makeUserAndNetns({ netns: netnsPath, userns: paths.userns, mappings });
-  }
+  if (netnsPath !== undefined) undo.push('network namespace', () => dropNamespace(netnsPath));
+  if (mappings !== undefined) undo.push('user namespace', () => dropNamespace(paths.userns));
+  await makeNamespaces({ netns: netnsPath, userns: paths.userns, mappings });
   if (config.namespaces.ipc === 'pod') {
     undo.push('shm', () => unmount(paths.shm, { detach: true }));
     await mountShm(paths.shm, { userns: mappings, label: record.selinux?.mount });

@@ -29,6 +29,31 @@ describe('containerMounts', () => {
     }
   });
 
+  const range = { containerId: 0, hostId: 1_000_000, length: 6 };
+  const inUserns = (gid: number, network: 'pod' | 'node' = 'pod') =>
+    containerMounts({
+      ...{ files, own: [], privileged: false, readonlyRoot: false, network },
+      userns: { uid: range, gid: { ...range, length: gid } },
+    });
+
+  it('gives terminals to the group of terminals, where the user namespace has it', () => {
+    const options = (list: ReturnType<typeof mounts>) => list.find((m) => m.destination === '/dev/pts')?.options;
+    expect(options(mounts())).toContain('gid=5');
+    expect(options(inUserns(6))).toContain('gid=5');
+    expect(options(inUserns(5))?.filter((option) => option.startsWith('gid='))).toEqual([]);
+  });
+
+  it('shows the node’s /sys where the user namespace has no say in the network', () => {
+    const sys = (list: ReturnType<typeof mounts>) => list.find((m) => m.destination === '/sys');
+    expect(sys(inUserns(6))).toMatchObject({ type: 'sysfs' });
+    const own = { files, own: [], readonlyRoot: false, network: 'node' } as const;
+    expect(sys(containerMounts({ ...own, privileged: true }))).toMatchObject({ type: 'sysfs' });
+    const bound = { type: 'bind', source: '/sys', options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rro'] };
+    expect(sys(inUserns(6, 'node'))).toMatchObject(bound);
+    const userns = { uid: range, gid: range };
+    expect(sys(containerMounts({ ...own, privileged: true, userns }))).toMatchObject(bound);
+  });
+
   it('makes the sandbox’s files read-only with the root, but not /dev/shm', () => {
     const bound = mounts([], false, true).filter(({ type }) => type === 'bind');
     expect(bound.map(({ destination, source, options }) => [destination, source, options.at(-1)])).toEqual([

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 
-import { ociMappings, type IdMappings } from '../../base/id-mapping.js';
+import { hasId, ociMappings, type IdMappings } from '../../base/id-mapping.js';
 import type { OciMount } from './types.js';
 
 export type Propagation = 'private' | 'host-to-container' | 'bidirectional';
@@ -44,15 +44,20 @@ export interface MountRequest {
   readonly own: readonly ContainerMount[];
   readonly privileged: boolean;
   readonly readonlyRoot: boolean;
+  /** The pod's own user namespace. */
+  readonly userns?: IdMappings | undefined;
+  /** Whose network it uses; the pod's where not said. */
+  readonly network?: 'pod' | 'node';
 }
 
 /**
  * All mounts of a container: the usual ones, the sandbox's files and its own. Own ones replace the others at the same
  * place, and the usual ones below it; parents come before children, whatever the order of asking.
  */
-export function containerMounts({ files, own, privileged, readonlyRoot }: MountRequest): OciMount[] {
+export function containerMounts(request: MountRequest): OciMount[] {
+  const { files, own, readonlyRoot } = request;
   const taken = own.map((mount) => normalize(mount.containerPath));
-  const usual = defaultMounts(privileged).filter(
+  const usual = defaultMounts(request).filter(
     ({ destination }) => !taken.some((path) => destination === path || destination.startsWith(`${path}/`)),
   );
   const ofSandbox = sandboxMounts(files, readonlyRoot).filter(({ destination }) => !taken.includes(destination));
@@ -61,8 +66,8 @@ export function containerMounts({ files, own, privileged, readonlyRoot }: MountR
 }
 
 /** The mounts that every container has: the kernel's file systems and the usual /dev (runtime-spec, config-linux). */
-function defaultMounts(privileged: boolean): OciMount[] {
-  const mode = privileged ? 'rw' : 'ro';
+function defaultMounts(request: MountRequest): OciMount[] {
+  const mode = request.privileged ? 'rw' : 'ro';
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -75,10 +80,10 @@ function defaultMounts(privileged: boolean): OciMount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...ttyGroup(request)],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', mode] },
+    sysMount(request, mode),
     {
       destination: '/sys/fs/cgroup',
       type: 'cgroup',
@@ -86,6 +91,24 @@ function defaultMounts(privileged: boolean): OciMount[] {
       options: ['nosuid', 'noexec', 'nodev', 'relatime', mode],
     },
   ];
+}
+
+const TTY_GROUP = 5;
+
+/** A user namespace can be too small to have the group `tty`; terminals are of the group of their program then. */
+function ttyGroup({ userns }: MountRequest): string[] {
+  return userns === undefined || hasId(userns.gid, TTY_GROUP) ? [`gid=${TTY_GROUP}`] : [];
+}
+
+/**
+ * sysfs shows a network namespace, and only who has a say in that can mount one. On the node's network root of a pod's own
+ * user namespace has none: it sees the node's, with all that is mounted below, which nobody in there may change.
+ */
+function sysMount({ userns, network }: MountRequest, mode: string): OciMount {
+  const options = ['nosuid', 'noexec', 'nodev'];
+  if (userns !== undefined && network === 'node')
+    return { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', ...options, 'rro'] };
+  return { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...options, mode] };
 }
 
 function sandboxMounts(files: SandboxFiles, readonlyRoot: boolean): OciMount[] {

@@ -21,6 +21,7 @@ import { resolveUser } from '../../oci/spec/user.js';
 import { ensurePodDirectory, sandboxPaths, usernsOf } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { SandboxRecord } from '../../sandbox/types.js';
+import { checkUserIds } from './check-user-ids.js';
 import { confine } from './confine.js';
 import type { ContainerContext, ContainerImage, ContainerImages } from './context.js';
 import { checkDevicePaths, prepareHost } from './host-mounts.js';
@@ -209,10 +210,13 @@ async function writeSpec(
   const all = containerMounts({
     ...{ files: shared, own: mounts, privileged: security.privileged },
     readonlyRoot: security.readonlyRootfs,
+    userns: sandbox.config.userns,
+    network: sandbox.config.namespaces.network,
   });
   const view = new ContainerView(paths.rootfs, all);
   await checkAccountFiles(view);
   const user = await resolveUser(paths.rootfs, { ...security, imageUser: image.config.user });
+  checkUserIds(user, { asked: security, userns: sandbox.config.userns });
   const spec = containerSpec({
     record,
     sandbox,

@@ -162,4 +162,10 @@ describe('toSandboxConfig', () => {
     expect(config.userns).toEqual({ uid: range, gid: { ...range, hostId: 9 } });
     expect([config.overhead?.cpuShares, config.resources]).toEqual([5, undefined]);
   });
+
+  it('has one of its own on the node’s network, too', () => {
+    const both = options({ network: NamespaceMode.NODE, usernsOptions: { uids: [range], gids: [range] } });
+    const config = convert({ metadata, ...both });
+    expect([config.namespaces.network, config.userns]).toEqual(['node', { uid: range, gid: range }]);
+  });
 });

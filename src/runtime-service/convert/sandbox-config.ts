@@ -112,14 +112,17 @@ function toNamespaces(options: runtime.v1.INamespaceOption | null | undefined): 
   };
 }
 
-/** A pod in a user namespace of its own has no rights over the node's other namespaces (user_namespaces(7)). */
+/**
+ * A pod in a user namespace of its own has no rights over the node's other namespaces (user_namespaces(7)); the network
+ * can be used without any (CRI RuntimeFeatures.user_namespaces_host_network).
+ */
 function toOwnUserns(
   options: runtime.v1.INamespaceOption | null | undefined,
   namespaces: SandboxNamespaces,
 ): IdMappings | undefined {
   const userns = toUserns(options?.usernsOptions);
   if (userns === undefined || userns === 'node') return undefined;
-  const shared = (['network', 'pid', 'ipc'] as const).find((name) => namespaces[name] === 'node');
+  const shared = (['pid', 'ipc'] as const).find((name) => namespaces[name] === 'node');
   if (shared !== undefined)
     throw invalidArgument(`namespace_options: a user namespace of the pod's own goes not with the node's ${shared}`);
   return userns;

@@ -11,7 +11,10 @@ export const status =
     return {
       status: { conditions },
       runtimeHandlers: handlers.map(toHandler),
-      features: { supplementalGroupsPolicy: true },
+      features: {
+        supplementalGroupsPolicy: true,
+        userNamespacesHostNetwork: handlers.some(({ served }) => served.userNamespaces === ''),
+      },
       info: verbose ? Object.fromEntries(texts) : {},
     };
   };
