@@ -8,8 +8,10 @@ import { sleep } from '../../../src/base/abort.js';
 import { run, runOk, start } from '../../../src/base/spawn.js';
 import { createNetns, mount, unmount } from '../../../src/base/sys/sys.js';
 import { makeScratch, type Scratch } from '../scratch.js';
+import { patience } from '../settings.js';
 import { ownCgroups } from './cgroups.js';
 import { assertNothingLeft, findLeaks, snapshot, type Snapshot } from './leaks.js';
+import { leakedRules } from './rules.js';
 import { ownRules } from './network.js';
 import { sweep } from './sweep.js';
 
@@ -134,6 +136,87 @@ describe('leaks', () => {
     await sweep(scratch);
     expect(await ownRules(scratch)).toEqual([]);
     expect((await snapshot()).emptyChains).toEqual(before.emptyChains);
+  });
+
+  /** The lines that a change comes to, made where the rest of the machine does not see it: in namespaces of its own. */
+  async function changedBy(script: string, namespaces: readonly string[] = ['--net']): Promise<string[]> {
+    const module = new URL('./leaks.js', import.meta.url).href;
+    const program = `
+      import { execFileSync } from 'node:child_process';
+      import { findChanges, snapshot } from '${module}';
+      const before = await snapshot();
+      execFileSync('sh', ['-e', '-c', process.argv[1]], { stdio: 'ignore' });
+      console.log(JSON.stringify(await findChanges(before)));`;
+    const node = [process.execPath, '--input-type=module', '-e', program, script];
+    const { stdout } = await runOk('unshare', [...namespaces, '--', ...node], { timeoutMs: patience(60_000) });
+    return JSON.parse(stdout.toString()) as string[];
+  }
+
+  it('are sysctls, but for what goes by itself or by design', async () => {
+    const set = (name: string, value: number): string => `echo ${value} > /proc/sys/net/ipv4/${name};`;
+    expect(await changedBy(set('conf/all/log_martians', 1) + set('ip_forward', 1))).toEqual([
+      'sysctl net/ipv4/conf/all/log_martians: 0, now 1',
+    ]);
+    expect(await changedBy('head -c 1 /dev/zero; ls /proc; ip link add x0 type veth peer name x1')).toEqual([]);
+  });
+
+  it('are rules of any table, chains and policies, whatever they are named by', async () => {
+    const made = await changedBy(`
+      iptables -t mangle -A OUTPUT -p tcp -j ACCEPT
+      iptables -P FORWARD DROP
+      ip6tables -N OURS
+      iptables -t nat -N CNI-HOSTPORT-DNAT
+      iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+      iptables -t nat -N CNI-0123456789abcdef01234567
+      iptables -t nat -A CNI-0123456789abcdef01234567 -d 10.88.1.0/24 -j ACCEPT
+      iptables -t nat -A POSTROUTING -m comment --comment 'name: "pods"' -j ACCEPT`);
+    expect(made).toEqual(
+      [
+        'rule iptables mangle -A OUTPUT -p tcp -j ACCEPT',
+        'rule iptables filter -P DROP FORWARD',
+        'rule iptables nat -N CNI-0123456789abcdef01234567',
+        'rule iptables nat -A POSTROUTING -m comment --comment "name: \\"pods\\"" -j ACCEPT',
+        'rule iptables nat -A CNI-0123456789abcdef01234567 -d 10.88.1.0/24 -j ACCEPT',
+        'rule ip6tables filter -N OURS',
+      ].sort(),
+    );
+  });
+
+  it('are rules that were there and are gone, not those of other suites', async () => {
+    const of = (name: string): string => `-m comment --comment 'name: "${name}" id: "${ID}"'`;
+    const chain = 'CNI-89abcdef0123456789abcdef';
+    const theirs = `
+      iptables -t nat -N ${chain}
+      iptables -t nat -A POSTROUTING -s 10.88.1.2/32 ${of('gantry-e2e-0a1b2c')} -j ${chain}
+      iptables -t nat -A ${chain} -d 10.88.1.0/24 -j ACCEPT
+      iptables -t filter -A FORWARD -i gantry0a1b2c -j ACCEPT`;
+    expect(await changedBy(theirs)).toEqual([]);
+    const [before, after] = [['iptables raw -A OUTPUT -j ACCEPT'], []].map((rules) => new Set<string>(rules));
+    expect(leakedRules(before ?? new Set(), after ?? new Set())).toEqual([
+      'rule that is gone: iptables raw -A OUTPUT -j ACCEPT',
+    ]);
+  });
+
+  it('are owners and modes of devices, and devices', async () => {
+    // A new /dev, as the machine's own is everybody's.
+    const dev =
+      'mount -t tmpfs tmpfs /dev; mknod -m 666 /dev/null c 1 3; mknod -m 600 /dev/kmsg c 1 11; mkdir /dev/sub';
+    const change = `
+      import { execFileSync } from 'node:child_process';
+      import { leakedDevices, readDevices } from '${new URL('./devices.js', import.meta.url).href}';
+      const sh = (script) => execFileSync('sh', ['-e', '-c', script], { stdio: 'ignore' });
+      sh(${JSON.stringify(dev)});
+      const before = await readDevices();
+      sh('chown 1000:1000 /dev/null; chmod 644 /dev/kmsg; mknod /dev/loop9 b 7 9; mknod -m 600 /dev/sub/x c 9 9; mkdir /dev/shm');
+      sh('mount -t tmpfs tmpfs /dev/shm; touch /dev/shm/x; rmdir /dev/none 2>/dev/null || true');
+      console.log(JSON.stringify(leakedDevices(before, await readDevices())));`;
+    const node = [process.execPath, '--input-type=module', '-e', change];
+    const { stdout } = await runOk('unshare', ['--mount', '--', ...node], { timeoutMs: patience(60_000) });
+    expect(JSON.parse(stdout.toString())).toEqual([
+      'device /dev/kmsg: 20600 of 0:0 267, now 20644 of 0:0 267',
+      'device /dev/null: 20666 of 0:0 259, now 20666 of 1000:1000 259',
+      'device /dev/sub/x: nothing, now 20600 of 0:0 2313',
+    ]);
   });
 
   it('are waited for a moment, then named', async () => {

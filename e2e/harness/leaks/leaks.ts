@@ -3,18 +3,30 @@ import { sleep } from '../../../src/base/abort.js';
 import type { Scratch } from '../scratch.js';
 import { patience } from '../settings.js';
 import { leakedCgroups } from './cgroups.js';
+import { leakedDevices, readDevices, type Devices } from './devices.js';
 import { leakedMounts } from './mounts.js';
 import { emptyChains, leakedAddresses, leakedInterfaces, ownRules } from './network.js';
 import { leakedProcesses } from './processes.js';
 import { leakedRecords } from './records.js';
+import { leakedRules, readRules, type Rules } from './rules.js';
+import { leakedSysctls, readSysctls, type Sysctls } from './sysctls.js';
 
 /** What was there before and is none of the suite's. */
 export interface Snapshot {
   readonly emptyChains: ReadonlySet<string>;
+  readonly devices: Devices;
+  readonly sysctls: Sysctls;
+  readonly rules: Rules;
 }
 
 export async function snapshot(): Promise<Snapshot> {
-  return { emptyChains: new Set(await emptyChains()) };
+  const [chains, devices, sysctls, rules] = await Promise.all([
+    emptyChains(),
+    readDevices(),
+    readSysctls(),
+    readRules(),
+  ]);
+  return { emptyChains: new Set(chains), devices, sysctls, rules };
 }
 
 export interface LeakOptions {
@@ -32,12 +44,23 @@ export async function findLeaks(scratch: Scratch, { before, expected = [] }: Lea
     leakedInterfaces(scratch),
     leakedAddresses(scratch),
     leakedRecords(scratch),
-    leakedRules(scratch, before),
+    leakedOwnRules(scratch, before),
+    findChanges(before),
   ]);
   return found.flat();
 }
 
-async function leakedRules(scratch: Scratch, before: Snapshot): Promise<string[]> {
+/** What changed of the node since then, whatever it is named by: devices, sysctls, rules of packet filters. */
+export async function findChanges(before: Snapshot): Promise<string[]> {
+  const [devices, sysctls, rules] = await Promise.all([readDevices(), readSysctls(), readRules()]);
+  return [
+    ...leakedDevices(before.devices, devices),
+    ...leakedSysctls(before.sysctls, sysctls),
+    ...leakedRules(before.rules, rules),
+  ];
+}
+
+async function leakedOwnRules(scratch: Scratch, before: Snapshot): Promise<string[]> {
   const [rules, chains] = await Promise.all([ownRules(scratch), emptyChains()]);
   const fresh = chains.filter((chain) => !before.emptyChains.has(chain));
   return [...rules.map(({ table, rule }) => `iptables ${table} ${rule}`), ...fresh.map((chain) => `chain ${chain}`)];
