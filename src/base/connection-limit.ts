@@ -4,6 +4,8 @@ export interface ConnectionLimitOptions {
   readonly max: number;
   /** True for a connection whose client has said nothing of use yet. */
   readonly isSilent: (connection: Socket) => boolean;
+  /** True for a connection whose client has left, where the server does not notice by itself. */
+  readonly isGone?: (connection: Socket) => boolean;
   /** Tells the client that there are too many, and ends the connection. */
   readonly refuse: (connection: Socket) => void;
 }
@@ -23,7 +25,8 @@ export class ConnectionLimit {
 
   /** False if the connection was refused. */
   admit(connection: Socket): boolean {
-    const { max, refuse } = this.#options;
+    const { max, refuse, isGone = () => false } = this.#options;
+    for (const known of this.#connections) if (isGone(known)) this.#end(known);
     if (this.#connections.size >= max) {
       const silent = this.#oldestSilent();
       if (silent === undefined) {
@@ -41,6 +44,11 @@ export class ConnectionLimit {
   /** The connection counts no more. */
   release(connection: Socket): void {
     this.#connections.delete(connection);
+  }
+
+  #end(connection: Socket): void {
+    this.release(connection);
+    connection.destroy();
   }
 
   get size(): number {

@@ -4,6 +4,7 @@ import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import { ConnectionLimit, endWith } from '../base/connection-limit.js';
 import { describeError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import { hasHungUp } from '../base/sys/descriptor.js';
 
 export interface AcceptOptions {
   readonly maxConnections: number;
@@ -29,8 +30,11 @@ export function acceptFor(server: Server, { maxConnections, logger }: AcceptOpti
     logger.warn({ maxConnections }, 'a connection is refused: there are too many');
     endWith(connection, TOO_MANY);
   };
-  const limit = new ConnectionLimit({ max: maxConnections, isSilent, refuse });
+  const descriptors = new WeakMap<Socket, number>();
+  const isGone = (connection: Socket): boolean => hasHungUp(descriptors.get(connection) ?? -1);
+  const limit = new ConnectionLimit({ max: maxConnections, isSilent, isGone, refuse });
   const listener = createServer((connection) => {
+    descriptors.set(connection, descriptorOf(connection));
     if (!limit.admit(connection)) return;
     const timer = setTimeout(() => {
       if (isSilent(connection)) connection.destroy();
@@ -42,6 +46,11 @@ export function acceptFor(server: Server, { maxConnections, logger }: AcceptOpti
   // Descriptors have run out: whoever comes later may have more luck.
   listener.on('error', (error) => logger.warn({ error: describeError(error) }, 'cannot accept a connection'));
   return listener;
+}
+
+/** Node has it, and says so to nobody: after an error of the protocol its HTTP/2 hears no more of the connection, not even its end. */
+function descriptorOf(connection: Socket): number {
+  return (connection as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd ?? -1;
 }
 
 function refusal(text: string): Buffer {

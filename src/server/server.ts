@@ -41,6 +41,12 @@ export interface RunningServer {
 
 type Phase = 'recovering' | 'ready' | 'draining';
 
+/**
+ * How often a connection on which nothing happens is tried, and how long its client has to answer: one that has broken the protocol is left by Node's
+ * HTTP/2 as it is, and answers nothing.
+ */
+const KEEPALIVE_MS = 60_000;
+
 /** Calls of one connection at the same time; a client waits with more. */
 const MAX_STREAMS = 1_000;
 
@@ -48,6 +54,8 @@ const GRPC_OPTIONS: GrpcOptions = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_concurrent_streams': MAX_STREAMS,
+  'grpc.keepalive_time_ms': KEEPALIVE_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
 };
 
 /** How long aborted handlers have to undo their work and answer before their connections are closed. */

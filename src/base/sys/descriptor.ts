@@ -2,12 +2,14 @@ import { closeSync, readSync } from 'node:fs';
 import { createServer, Socket, type SocketConstructorOpts } from 'node:net';
 
 import { errnoOf } from '../errors.js';
-import { check, libcIoctl, libcPipe2 } from './libc.js';
+import { check, libcIoctl, libcPipe2, libcPoll } from './libc.js';
 
 /** Descriptors that `node:net` does not open by itself: ends of pipes, terminals, sockets of packets, pidfds. */
 
 const O_CLOEXEC = 0o2000000;
 const FIONREAD = 0x541b;
+const POLLHUP = 0x10;
+const POLLRDHUP = 0x2000;
 
 /** A pipe of the kernel's own kind: what `node:child_process` makes are sockets, which a child cannot open anew. */
 export interface PipeEnds {
@@ -36,6 +38,15 @@ export function bytesWaiting(fd: number): number {
   const count = Buffer.alloc(4);
   check(libcIoctl(fd, FIONREAD, count) as number, 'ioctl', 'FIONREAD');
   return count.readInt32LE(0);
+}
+
+/** Whether the other side of a socket sends no more, though all that it has sent be unread. */
+export function hasHungUp(fd: number): boolean {
+  const asked = Buffer.alloc(8);
+  asked.writeInt32LE(fd, 0);
+  asked.writeInt16LE(POLLRDHUP, 4);
+  check(libcPoll(asked, 1, 0) as number, 'poll', String(fd));
+  return (asked.readInt16LE(6) & (POLLRDHUP | POLLHUP)) !== 0;
 }
 
 /**

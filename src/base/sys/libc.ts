@@ -30,6 +30,7 @@ export const libcSocket = libc.func('socket', 'int', ['int', 'int', 'int']);
 export const libcConnect = libc.func('connect', 'int', ['int', 'void *', 'uint']);
 export const libcSend = libc.func('send', 'long', ['int', 'void *', 'size_t', 'int']);
 export const libcMallocTrim = libc.func('malloc_trim', 'int', ['size_t']);
+export const libcPoll = libc.func('poll', 'int', ['void *', 'ulong', 'int']);
 export const libcDup2 = libc.func('dup2', 'int', ['int', 'int']);
 export const libcPipe2 = libc.func('pipe2', 'int', ['void *', 'int']);
 export const libcIoctl = libc.func('ioctl', 'int', ['int', 'ulong', 'void *']);
