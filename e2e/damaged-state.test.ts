@@ -5,9 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { PROJECT_ROOT } from '../scripts/project-root.js';
 import { run } from '../src/base/spawn.js';
+import { identify } from '../src/base/sys/process.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
-import { patience } from './harness/settings.js';
+import { patience, SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
 describe('damaged state', () => {
@@ -119,6 +120,27 @@ describe('damaged state', () => {
     await waitFor('stray layers removed', 10_000, async () =>
       (await layers()).some((each) => before.includes(each)) ? undefined : true,
     );
+    await house.assertEmpty();
+  });
+
+  it.each([
+    ['cut', half],
+    ['empty', nothing],
+    ['an empty object', (file: string) => writeFile(file, '{}')],
+  ])('of the runtime (%s) keeps neither containers nor pods from being removed', async (_, how) => {
+    const { podId, id } = await workload();
+    const { pid } = (await inspect(house, id)).info;
+    const name = SETTINGS.runtime === 'crun' ? 'status' : 'state.json';
+    for (const each of [podId, id]) await how(join(house.scratch.state, 'runtime', SETTINGS.runtime, each, name));
+    const { code, stderr } = await house.crictl.run('exec', '-s', id, 'true');
+    expect(code).not.toBe(0);
+    expect(stderr).not.toContain('goroutine');
+    expect(identify(pid ?? 0)).toBeDefined();
+    await house.crictl.ok('stop', '--timeout', '1', id);
+    await house.crictl.ok('rm', id);
+    await house.crictl.ok('stopp', podId);
+    await house.crictl.ok('rmp', podId);
+    expect(identify(pid ?? 0)).toBeUndefined();
     await house.assertEmpty();
   });
 

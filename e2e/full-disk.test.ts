@@ -143,3 +143,90 @@ describe('a full disk', () => {
     await house.assertEmpty();
   });
 });
+
+describe.each([[['state']], [['state', 'root']]] as const)('a full disk under %j', (disks) => {
+  let house: House;
+  beforeAll(async () => {
+    house = await openHouse(async (scratch) => {
+      for (const name of disks)
+        await mount({ source: 'tmpfs', target: scratch[name], type: 'tmpfs', data: 'size=64m' });
+      return {};
+    });
+  });
+  afterAll(() => house.close());
+  beforeEach(async () => {
+    await empty();
+    if (!house.daemon.running) await house.daemon.start();
+    await house.crictl.ok('rmp', '-fa');
+    await house.crictl.ok('pull', BUSYBOX);
+  });
+
+  async function empty(): Promise<void> {
+    for (const name of disks) await rm(join(house.scratch[name], 'filler'), { force: true });
+  }
+
+  async function fill(): Promise<void> {
+    for (const name of disks) {
+      const { bavail, bsize } = await statfs(house.scratch[name]);
+      await writeFile(join(house.scratch[name], 'filler'), Buffer.alloc(bavail * bsize)).catch((error: unknown) => {
+        if (errnoOf(error) !== 'ENOSPC') throw error;
+      });
+    }
+  }
+
+  async function workload(): Promise<{ podId: string; id: string }> {
+    const pod = await writePod(house);
+    const podId = await runPod(house, pod);
+    return { podId, id: await runContainer(house, podId, { pod, container: await writeContainer(house) }) };
+  }
+
+  it('does not keep containers and pods from being stopped and removed', async () => {
+    const { podId, id } = await workload();
+    await fill();
+    await house.crictl.ok('stop', '--timeout', '10', id);
+    expect((await inspect(house, id)).status.state).toBe('CONTAINER_EXITED');
+    await house.crictl.ok('rm', id);
+    await house.crictl.ok('stopp', podId);
+    await house.crictl.ok('rmp', podId);
+    await house.assertEmpty();
+  });
+
+  it('loses nothing over a start, nor of what was left half-way', async () => {
+    const [whole, half] = [await workload(), await workload()];
+    const { pid } = (await inspect(house, whole.id)).info;
+    await house.daemon.kill9();
+    for (const [kind, id] of [
+      ['sandboxes', half.podId],
+      ['containers', half.id],
+    ] as const)
+      await writeFile(
+        join(house.scratch.root, kind, id, 'status.json'),
+        JSON.stringify({ version: 1, state: 'removing' }),
+      );
+    await fill();
+    await house.daemon.start();
+    expect(await house.crictl.ok('pods', '-q')).toBe(whole.podId);
+    expect((await inspect(house, whole.id)).info.pid).toBe(pid);
+    await house.crictl.ok('stopp', whole.podId);
+    expect((await inspect(house, whole.id)).status.state).toBe('CONTAINER_EXITED');
+    await house.crictl.ok('rmp', whole.podId);
+    await house.assertEmpty();
+  });
+
+  it('is told to who wants a pod or a container, and leaves nothing of it', async () => {
+    const { podId } = await workload();
+    const pod = await writePod(house);
+    await fill();
+    for (const args of [
+      ['runp', pod.path],
+      ['create', podId, await writeContainer(house), pod.path],
+    ]) {
+      const { code, stderr } = await house.crictl.run(...args);
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(/ENOSPC|no space left/i);
+    }
+    expect(await house.crictl.ok('pods', '-q')).toBe(podId);
+    await house.crictl.ok('rmp', '-f', podId);
+    await house.assertEmpty();
+  });
+});

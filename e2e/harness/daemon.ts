@@ -29,6 +29,7 @@ export class Daemon {
   readonly #scratch: Scratch;
   readonly #crictl: Crictl;
   readonly #settings: Settings;
+  #changes: Settings = {};
   readonly #config: string;
   readonly #wrapper: readonly string[];
   readonly logFile: string;
@@ -49,9 +50,14 @@ export class Daemon {
     return this.#running().pid;
   }
 
+  /** Has its next starts be by other settings, which come over the suite's. */
+  configure(changes: Settings): void {
+    this.#changes = changes;
+  }
+
   /** Writes configuration and CNI network, starts the daemon and waits until it answers. */
   async start(): Promise<void> {
-    await writeFile(this.#config, dump(merged(usual(this.#scratch), this.#settings)));
+    await writeFile(this.#config, dump(merged(merged(usual(this.#scratch), this.#settings), this.#changes)));
     await writeCniNetwork(this.#scratch);
     const [command, ...args] = [...this.#wrapper, GANTRYD, '--config', this.#config] as const;
     const service = await startService(command, args, this.logFile);

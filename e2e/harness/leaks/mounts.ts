@@ -9,9 +9,10 @@ export async function ownMounts(scratch: Scratch): Promise<string[]> {
   return targets.filter((target) => target.startsWith(`${scratch.dir}/`));
 }
 
-/** A daemon may hold its network namespace directory shared, a mount on itself; a suite may have put `root` on a disk. */
+/** A daemon may hold its network namespace directory shared, a mount on itself; a suite may have put `root` or `state` on a disk. */
 export async function leakedMounts(scratch: Scratch): Promise<string[]> {
-  const mounts = (await ownMounts(scratch)).filter((target) => target !== scratch.netns && target !== scratch.root);
+  const kept = [scratch.netns, scratch.root, scratch.state];
+  const mounts = (await ownMounts(scratch)).filter((target) => !kept.includes(target));
   return mounts.map((target) => `mount ${target}`);
 }
 
