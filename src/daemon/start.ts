@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { settlesWithin } from '../base/abort.js';
 import { descriptorShares } from '../base/descriptor-shares.js';
 import { alreadyExists, describeError } from '../base/errors.js';
 import { ensureDirectory, ensurePublicDirectory, removeTree } from '../base/files.js';
@@ -30,6 +31,9 @@ export interface Daemon {
 
 /** How long calls under way may take when the daemon is told to stop. */
 const DRAIN_MS = 20_000;
+
+/** How long what is given back in the background may take then: the next start does what is left. */
+const UNDO_MS = 1_000;
 
 /**
  * Opens the state, answers Version at once and the rest when everything is recovered.
@@ -85,6 +89,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
       await metrics?.stop();
       await Promise.all([pods.sandboxes.joins.idle(), pods.containers.joins.idle()]);
       pods.retries.stop();
+      await settlesWithin(pods.retries.idle(), UNDO_MS);
       cni.close();
       await images.close();
     },

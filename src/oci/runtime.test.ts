@@ -95,6 +95,23 @@ describe.each(isCgroupV2() ? [RUNC, '/usr/bin/crun'] : [RUNC])('what %s cannot d
   });
 });
 
+describe('a container that is frozen', () => {
+  it('is ended without the runtime, too', async () => {
+    const { runtime, bundle, cgroup } = await prepare('one');
+    await runtime.create('one', bundle);
+    const init = await initOf(bundle);
+    const own = cgroupDirsOf(init.pid).filter((dir) => dir.includes(cgroup));
+    for (const dir of own) {
+      const [file, word] = isCgroupV2() ? ['cgroup.freeze', '1'] : ['freezer.state', 'FROZEN'];
+      if (existsSync(`${dir}/${file}`)) await writeFile(`${dir}/${file}`, word);
+    }
+    await writeFile(scratch.path('runtime', 'one', 'state.json'), '{}');
+    await runtime.delete('one');
+    expect(identify(init.pid)).toBeUndefined();
+    expect(own.filter((dir) => existsSync(dir))).toEqual([]);
+  });
+});
+
 describe('a runtime that is gone', () => {
   it('does not keep what it has made', async () => {
     const { runtime, bundle, cgroup } = await prepare('one');

@@ -120,10 +120,22 @@ export class ExitWatcher {
     }
   }
 
+  /** Whatever stands in the place of the exit file, the container has ended. */
+  async #readExit(record: ContainerRecord): Promise<MonitoredExit | undefined> {
+    const { store, logger } = this.#options;
+    const { id } = record;
+    const { bundle } = containerPaths(this.#options, record);
+    try {
+      return await readExit({ bundle, persistDir: store.dirOf(id), id });
+    } catch (error) {
+      logger.error({ container: id, error: describeError(error) }, 'the exit code of a container cannot be read');
+      return undefined;
+    }
+  }
+
   async #publish(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
     const { store, logger } = this.#options;
-    const { bundle } = containerPaths(this.#options, record);
-    const exit = await readExit({ bundle, persistDir: store.dirOf(record.id), id: record.id });
+    const exit = await this.#readExit(record);
     const oomKilled = !this.#killed.has(record.id) && (await isOomKill(exit, processes));
     const finishedAt = exit?.at ?? nowNs();
     const end = (now: ContainerStatus): ContainerStatus => {

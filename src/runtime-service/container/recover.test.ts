@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -105,6 +105,18 @@ describe('after a restart', () => {
     await own.leave(id, { ...status, processes: { init: stranger, monitor: stranger, cgroupDir } });
     await own.restart();
     expect(own.get(id).status.state).toBe('exited');
+  });
+
+  it('one has ended whatever stands in the place of its exit file', async () => {
+    const id = await own.run(sandbox, 'exec sleep 60');
+    await unseen(id, ({ init }) => signalProcess(init, 'SIGKILL'));
+    const exit = scratch.path('state', 'containers', id, 'exit');
+    await rm(exit);
+    await symlink('/dev/zero', exit);
+    await own.restart();
+    expect(own.get(id).status.state).toBe('exited');
+    await own.clear();
+    expect(await own.leftovers()).toEqual([]);
   });
 
   it('exited ones keep how they ended', async () => {

@@ -14,7 +14,7 @@ import type { Container } from './store.js';
 import type { ContainerRecord, ContainerState } from './types.js';
 
 /** How long a start waits for the ends of those that died meanwhile: a monitor that hangs must not hold it up. */
-const RECORD_MS = 2_000;
+const RECORD_MS = 5_000;
 
 /**
  * Puts right what the last run left, before the first request: living containers are watched again, the end of those

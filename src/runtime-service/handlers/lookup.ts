@@ -1,5 +1,5 @@
 import { failedPrecondition, hasCode } from '../../base/errors.js';
-import { readIfExists } from '../../base/files.js';
+import { readText } from '../../base/files.js';
 import type { ObjectRecord, ObjectStore, Stored } from '../../base/object-store.js';
 import type { ContainerContext } from '../container/context.js';
 import type { Container } from '../container/store.js';
@@ -30,8 +30,11 @@ export function verboseInfo(info: Readonly<Record<string, unknown>>): Record<str
   return { info: JSON.stringify(info) };
 }
 
-/** The OCI configuration as the runtime got it; absent once the bundle is gone. */
+/** The OCI configuration as the runtime got it; absent once the bundle is gone, and where nobody can read it. */
 export async function runtimeSpec(bundle: string): Promise<unknown> {
-  const text = await readIfExists(`${bundle}/config.json`);
-  return text === undefined ? undefined : (JSON.parse(text) as unknown);
+  try {
+    return JSON.parse(await readText(`${bundle}/config.json`)) as unknown;
+  } catch {
+    return undefined;
+  }
 }
