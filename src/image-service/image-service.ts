@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { settlesWithin } from '../base/abort.js';
 import { nowNs } from '../base/clock.js';
-import { codeFor, describeError, hasCode, invalidArgument, notFound, type ErrorCode } from '../base/errors.js';
+import { codeFor, describeError, hasCode, invalidArgument, type ErrorCode } from '../base/errors.js';
 import { ensureDirectory } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { readMountTable } from '../base/mount-table.js';
@@ -92,7 +92,6 @@ interface Parts {
   readonly directory: string;
   readonly pinned: Pinned;
   readonly uses: ImageUses;
-  readonly notes: UseNotes;
   readonly collection: Collection;
   readonly observe: PullObserver | undefined;
   readonly runMark: RunMark;
@@ -127,9 +126,7 @@ export class ImageService implements ImageRootfs {
     const layers = await LayerStore.open({ directory, quarantine, maxParallel, pool, logger, limits });
     const isWhole = ({ chain }: ImageRecord): boolean => chain.every((chainId) => layers.has(chainId));
     const images = await ImageStore.open({ directory: join(directory, 'records'), quarantine, logger }, isWhole);
-    const notes = new UseNotes(join(directory, 'uses'), logger);
-    await notes.load();
-    const uses = new ImageUses({ layers, images, notes });
+    const uses = new ImageUses({ layers, images, notes: await UseNotes.open(join(directory, 'uses'), logger) });
     const times = { connectMs: CONNECT_TIMEOUT_MS, headersMs: stallTimeoutMs, stallMs: stallTimeoutMs, minRate };
     const http = new HttpPool(times, new Proxies(options.environment ?? process.env));
     const flights = new Flights<ImageContent>();
@@ -152,7 +149,6 @@ export class ImageService implements ImageRootfs {
       directory,
       pinned: new Pinned(options.pinned, logger),
       uses,
-      notes,
       collection: new Collection({ ...context, uses }),
       observe,
       runMark,
@@ -296,7 +292,7 @@ export class ImageService implements ImageRootfs {
   }
 
   async mountRootfs({ imageId, owner, target, writable, userns, label }: MountRootfsOptions): Promise<void> {
-    const lower = await this.#use(owner, imageId, target);
+    const lower = await this.#parts.uses.begin(owner, imageId, target);
     const stack = lower.length > 0 ? lower : [join(this.#parts.directory, 'empty')];
     try {
       await mountLayers({ lower: stack, target, writable, userns, label });
@@ -307,7 +303,7 @@ export class ImageService implements ImageRootfs {
   }
 
   async mountVolume({ imageId, owner, target, subPath, userns, label }: MountVolumeOptions): Promise<void> {
-    const layers = await this.#use(owner, imageId, target);
+    const layers = await this.#parts.uses.begin(owner, imageId, target);
     const empty = ['empty', 'empty-below'].map((name) => join(this.#parts.directory, name));
     const lower = [...layers, ...empty];
     try {
@@ -324,17 +320,6 @@ export class ImageService implements ImageRootfs {
     await unmountLayers(target);
     await this.#parts.uses.release(owner);
     await this.#parts.collection.run();
-  }
-
-  /** Keeps an image for who mounts it, over a restart too. @returns its layers' directories, top first @throws not-found */
-  async #use(owner: string, imageId: string, target: string): Promise<string[]> {
-    const { images, layers } = this.#parts.context;
-    const image = images.get(imageId);
-    if (image === undefined) throw notFound(`image ${imageId} is not here`);
-    this.#parts.uses.add(owner, image);
-    const dirs = image.chain.map((chainId) => layers.record(chainId).dir);
-    await this.#parts.notes.add(owner, { images: [imageId], dirs, targets: [target] });
-    return image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
   }
 
   adopt(owner: string, imageId: string): void {
@@ -357,8 +342,7 @@ export class ImageService implements ImageRootfs {
    * @param owners those that there are, whether they were adopted or not
    */
   async settle(owners: Iterable<string>): Promise<void> {
-    const mountPoints = (await readMountTable()).map(({ mountPoint }) => mountPoint);
-    await this.#parts.uses.settle(new Set(owners), new Set(mountPoints));
+    await this.#parts.uses.settle(new Set(owners), await readMountTable());
   }
 
   /** {@link settle}, if that was not called yet; then removes what nobody uses, and goes on to from time to time. */

@@ -1,3 +1,5 @@
+import { notFound } from '../base/errors.js';
+import type { MountEntry } from '../base/mount-table.js';
 import type { LayerStore } from './layers/layer-store.js';
 import type { ImageStore } from './image-store.js';
 import type { ImageRecord } from './types.js';
@@ -45,6 +47,17 @@ export class ImageUses {
     this.#images.set(owner, used);
   }
 
+  /** Keeps an image for who mounts it, over a restart too. @returns its layers' directories, top first @throws not-found */
+  async begin(owner: string, imageId: string, target: string): Promise<string[]> {
+    const { images, layers, notes } = this.#parts;
+    const image = images.get(imageId);
+    if (image === undefined) throw notFound(`image ${imageId} is not here`);
+    this.add(owner, image);
+    const dirs = image.chain.map((chainId) => layers.record(chainId).dir);
+    await notes.add(owner, { images: [imageId], dirs, targets: [target] });
+    return image.chain.map((chainId) => layers.directoryOf(chainId)).reverse();
+  }
+
   /** Says that an owner of an earlier run uses an image. @returns false if it is not known what that is */
   adopt(owner: string, imageId: string): boolean {
     const { images, notes } = this.#parts;
@@ -77,8 +90,9 @@ export class ImageUses {
    * Ends the time in which nothing may go. Of the owners of an earlier run those stay that were adopted, that are among `owners`, or that have
    * something mounted.
    */
-  async settle(owners: ReadonlySet<string>, mountPoints: ReadonlySet<string>): Promise<void> {
+  async settle(owners: ReadonlySet<string>, mounts: readonly MountEntry[]): Promise<void> {
     const { notes } = this.#parts;
+    const mountPoints = new Set(mounts.map(({ mountPoint }) => mountPoint));
     const isMounted = (owner: string): boolean =>
       notes.of(owner)?.targets.some((each) => mountPoints.has(each)) ?? false;
     for (const owner of notes.owners)

@@ -28,12 +28,18 @@ export class UseNotes {
   /** By owner; undefined for a note that cannot be read. */
   readonly #notes = new Map<string, UseNote | undefined>();
 
-  constructor(directory: string, logger: Logger) {
+  private constructor(directory: string, logger: Logger) {
     this.#directory = directory;
     this.#logger = logger;
   }
 
-  async load(): Promise<void> {
+  static async open(directory: string, logger: Logger): Promise<UseNotes> {
+    const notes = new UseNotes(directory, logger);
+    await notes.#load();
+    return notes;
+  }
+
+  async #load(): Promise<void> {
     await ensureDirectory(this.#directory);
     await removeTemporaryFiles(this.#directory);
     for (const file of await readdir(this.#directory)) {

@@ -45,7 +45,7 @@ function removeEntry(directory: Buffer, entry: Dirent, top: Buffer): void {
 
 /** Some of a directory's entries, whose names are binary strings; none if it is empty. */
 function entriesOf(directory: Buffer): Dirent[] {
-  const opened = opendirSync(directory as unknown as string, { encoding: 'latin1', bufferSize: 128 });
+  const opened = opendirSync(directory, { encoding: 'latin1', bufferSize: 128 });
   try {
     const found: Dirent[] = [];
     for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {

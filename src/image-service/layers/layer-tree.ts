@@ -167,7 +167,7 @@ export class LayerTree {
       yield* node.children ?? [];
       return;
     }
-    const directory = opendirSync(toPath(path) as string, { encoding: 'latin1' });
+    const directory = opendirSync(toPath(path), { encoding: 'latin1' });
     try {
       for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
         if (!entry.isDirectory()) continue;

@@ -118,7 +118,7 @@ export class UnpackThread {
   async recover(): Promise<boolean> {
     const ready = new Promise<void>((resolve) => (this.#onReady = resolve));
     this.post({ type: 'reset' });
-    if (this.#hasEnded || !(await settlesWithin(ready, RECOVER_MS)) || this.#hasEnded) return false;
+    if (!this.#isAlive() || !(await settlesWithin(ready, RECOVER_MS)) || !this.#isAlive()) return false;
     // What had been sent for the work that failed has failed too, before the answer.
     this.#failure = undefined;
     this.#answer = undefined;
@@ -132,6 +132,10 @@ export class UnpackThread {
   /** Ends the thread in the middle of its work, which must be none of koffi's calls. */
   async terminate(): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  #isAlive(): boolean {
+    return !this.#hasEnded;
   }
 
   async #news(): Promise<void> {
