@@ -1,8 +1,9 @@
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { readlink, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { errnoOf, invalidArgument } from '../base/errors.js';
+import type { FreshFile } from '../base/sys/append-below.js';
 import { appendBelow } from '../base/sys/sys.js';
 
 /** Where a container's log is. */
@@ -28,20 +29,26 @@ export type LogName = 'log' | 'log.tmp';
  * file that was looked at. It is of use as long as it is lent; what conmon has opened it keeps.
  */
 export class LentLog {
-  /** As {@link inodeName} tells it. */
-  readonly inode: string;
   readonly #fd: number;
   readonly #bundle: string;
 
-  private constructor(fd: number, bundle: string) {
+  readonly #fresh: FreshFile | undefined;
+  readonly #name: string;
+
+  private constructor({ fd, fresh }: Opened, place: LogPlace, bundle: string) {
     this.#fd = fd;
+    this.#fresh = fresh;
+    this.#name = basename(place.path);
     this.#bundle = bundle;
-    this.inode = inodeName(fstatSync(fd, { bigint: true }));
   }
 
-  /** @throws invalid-argument naming the log where something else is in its place or on the way. */
+  /**
+   * For `log.tmp` a new file, that has its name only once it is {@link settle}d: who follows the log goes on in a file of that
+   * name, and what conmon still writes to the old one would be missed.
+   * @throws invalid-argument naming the log where something else is in its place or on the way.
+   */
   static async lend(place: LogPlace, bundle: string, name: LogName): Promise<LentLog> {
-    const log = new LentLog(await openLog(place), bundle);
+    const log = new LentLog(await openLog(place, name === 'log.tmp'), place, bundle);
     try {
       // Renamed into place: at no moment may a monitor that was told to reopen find nothing.
       await symlink(log.#target, join(bundle, `${name}.new`));
@@ -62,11 +69,23 @@ export class LentLog {
     return (await this.#targetOf('log.tmp')) !== this.#target;
   }
 
+  /** Gives a new file its name, whatever had it: what was a link is replaced, not followed. */
+  async settle(): Promise<void> {
+    if (this.#fresh !== undefined) await rename(this.#freshPath(this.#fresh.name), this.#freshPath(this.#name));
+  }
+
+  #freshPath(name: string): string {
+    return `/proc/self/fd/${this.#fresh?.directory ?? -1}/${name}`;
+  }
+
   /** For when conmon has opened it, or never will: between its opening and its renaming it would end. */
   async giveBack(): Promise<void> {
     for (const name of ['log', 'log.tmp'] as const)
       if ((await this.#targetOf(name)) === this.#target) await rm(join(this.#bundle, name), { force: true });
     closeSync(this.#fd);
+    if (this.#fresh === undefined) return;
+    await rm(this.#freshPath(this.#fresh.name), { force: true });
+    closeSync(this.#fresh.directory);
   }
 
   #targetOf(name: LogName): Promise<string | undefined> {
@@ -74,11 +93,16 @@ export class LentLog {
   }
 }
 
-async function openLog({ directory, path }: LogPlace): Promise<number> {
+interface Opened {
+  readonly fd: number;
+  readonly fresh?: FreshFile;
+}
+
+async function openLog({ directory, path }: LogPlace, fresh: boolean): Promise<Opened> {
   const what = `log path ${join(directory, path)}`;
   try {
-    const opened = await appendBelow(directory, path);
-    if ('fd' in opened) return opened.fd;
+    const opened = await appendBelow(directory, path, fresh);
+    if ('fd' in opened) return opened;
     throw invalidArgument(`${what}: ${opened.obstacle}`);
   } catch (error) {
     const refused = ['ENAMETOOLONG', 'EROFS', 'EXDEV', 'ELOOP'].includes(errnoOf(error) ?? '');

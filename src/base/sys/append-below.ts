@@ -1,10 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import { fstatSync, mkdirSync, type Stats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 import { AT_FDCWD, check, raw } from './libc.js';
 
 /** A regular file that is open for appending, or what is in the way of one. May block: for the system-call threads. */
-export type Appended = { readonly fd: number } | { readonly obstacle: string };
+export type Appended = { readonly fd: number; readonly fresh?: FreshFile } | { readonly obstacle: string };
+
+/** A file that does not have its name yet. */
+export interface FreshFile {
+  /** A descriptor of its directory, the caller's to close. */
+  readonly directory: number;
+  /** The name that it has meanwhile. */
+  readonly name: string;
+}
 
 const O_PATH = 0o10000000;
 const O_DIRECTORY = 0o200000;
@@ -25,13 +34,16 @@ const ATTEMPTS = 100;
  * Opens `path` below `directory` for appending, and makes what is missing of it. Others may write there too: neither the
  * name of `directory` itself nor any below it may be a link, and nothing but a regular file is opened for more than its
  * path, since a fifo waits for its reader and a device does what it does. The descriptor is the caller's to close.
+ * @param fresh makes a new file under another name, for the caller to give it its own.
  */
-export function appendBelowSync(directory: string, path: string): Appended {
+export function appendBelowSync(directory: string, path: string, fresh = false): Appended {
   // What leads to the directory is not the pod's: there, links are an administrator's.
   const parent = open(AT_FDCWD, dirname(directory), { flags: O_PATH | O_DIRECTORY, resolve: 0 });
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
   const file = names.pop() ?? '.';
-  return descend(parent, [basename(directory), ...names], (place) => appendIn(place, file));
+  return descend(parent, [basename(directory), ...names], (place) =>
+    fresh ? makeFresh(place, file) : appendIn(place, file),
+  );
 }
 
 /** Closes `place`, and all that it opens on the way. */
@@ -63,6 +75,28 @@ function appendIn(place: number, name: string): Appended {
     return { fd: open(AT_FDCWD, `/proc/self/fd/${found}`, { flags: O_WRONLY | O_APPEND, resolve: 0 }) };
   } finally {
     raw.close(found);
+  }
+}
+
+function makeFresh(place: number, file: string): Appended {
+  const found = ifThere(() => open(place, file, { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_STRAIGHT }));
+  if (found !== undefined) {
+    const stat = fstatSync(found);
+    raw.close(found);
+    if (!stat.isFile()) return { obstacle: `it is ${kindOf(stat)}` };
+  }
+  const name = `.${randomBytes(8).toString('hex')}.new`;
+  const flags = O_WRONLY | O_APPEND | O_CREAT_EXCL | O_NOFOLLOW;
+  const fd = open(place, name, { flags, mode: FILE_MODE, resolve: RESOLVE_STRAIGHT });
+  return { fd, fresh: { directory: open(place, '.', { flags: O_PATH | O_DIRECTORY, resolve: 0 }), name } };
+}
+
+function ifThere(look: () => number): number | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

@@ -47,7 +47,8 @@ export async function readInRoot(root: string, path: string, limit = 1 << 20): P
 }
 
 /** Opens a regular file below `directory` for appending, made if need be, and follows no link to it. */
-export const appendBelow = (directory: string, path: string): Promise<Appended> => call('appendBelow', directory, path);
+export const appendBelow = (directory: string, path: string, fresh = false): Promise<Appended> =>
+  call('appendBelow', directory, path, fresh);
 
 /** Removes a tree with paths that are too long for `node:fs`. */
 export const removeDeepTree = (path: string): Promise<void> => call('removeTree', path);

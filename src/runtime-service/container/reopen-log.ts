@@ -55,7 +55,7 @@ async function reopen(
   const over = (async () => {
     try {
       await tellMonitor(record, join(bundle, 'ctl'));
-      await waitForReopening(log, record, processes);
+      if (await isReopened(log, record, processes)) await log.settle();
     } finally {
       await log.giveBack();
       late.delete(record.id);
@@ -76,19 +76,21 @@ async function inTime({ id, logPath }: ContainerRecord, over: Promise<void>): Pr
   throw deadlineExceeded(`the monitor of container "${id}" does not reopen ${logPath}`);
 }
 
-/** Settles when conmon has it open, or has ended. */
-async function waitForReopening(
+/**
+ * True when conmon has it open; false when it has one of its own making, as what an older version started: that has the
+ * log's own path.
+ */
+async function isReopened(
   log: LentLog,
   { id, logPath }: ContainerRecord,
   processes: ContainerProcesses,
-): Promise<void> {
+): Promise<boolean> {
   for (let wait = LOOK_AGAIN_MS; !(await log.isTaken()); wait = Math.min(2 * wait, LOOK_LATE_MS)) {
     if (!isAlive(processes.monitor)) throw failedPrecondition(`container "${id}" has no monitor any more`);
-    // What an older version started has the log's own path, and puts a file of its own there.
-    const other = await inodeAt(logPath);
-    if (other !== log.inode && (await hasOpen(processes, other))) return;
+    if (await hasOpen(processes, await inodeAt(logPath))) return false;
     await sleep(wait);
   }
+  return true;
 }
 
 /** Opened without waiting: the fifo of a dead conmon has no reader. */
