@@ -49,6 +49,20 @@ describe('a file below a directory that others may write to', () => {
     expect(await obstacle('pod/0.log')).toBe('"link" on the way is a symbolic link');
   });
 
+  it('can be new, under another name for now', async () => {
+    await append('0.log', 'old');
+    const opened = await appendBelow(dir, '0.log', true);
+    if (!('fd' in opened) || opened.fresh === undefined) throw new RangeError('it is not new');
+    writeSync(opened.fd, 'new');
+    const { directory, name } = opened.fresh;
+    expect(readFileSync(`${dir}/0.log`, 'utf8')).toBe('old');
+    expect(readFileSync(`/proc/self/fd/${directory}/${name}`, 'utf8')).toBe('new');
+    expect(name).toMatch(/^\.[0-9a-f]{16}\.new$/);
+    for (const fd of [opened.fd, directory]) closeSync(fd);
+    symlinkSync('0.log', `${dir}/1.log`);
+    expect(await appendBelow(dir, '1.log', true)).toEqual({ obstacle: 'it is a symbolic link' });
+  });
+
   it.each([
     [
       'a link to a file',
