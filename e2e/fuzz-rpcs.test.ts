@@ -22,6 +22,7 @@ const ROUND = 50;
 const MAX_PODS = 5;
 /** Longer than any call takes that ends at all. */
 const DEADLINE_MS = patience(120_000);
+const LATE: number = status.DEADLINE_EXCEEDED;
 /** An event stream is read for so long. */
 const STREAM_MS = 100;
 
@@ -97,8 +98,8 @@ describe(`${CALLS} requests of any kind, GANTRY_FUZZ_SEED=${SEED}`, () => {
     const { containers } = await kubelet.call('ListContainers');
     world.pods.splice(0, Infinity, ...ids);
     world.containers.splice(0, Infinity, ...(containers ?? []).map(({ id }) => id ?? ''));
-    const { image } = await kubelet.call('ImageStatus', { image: { image: BUSYBOX } } as object);
-    if (image === null) await kubelet.call('PullImage', { image: { image: BUSYBOX } } as object);
+    const { image } = await kubelet.call('ImageStatus', { image: { image: BUSYBOX } });
+    if (image === null) await kubelet.call('PullImage', { image: { image: BUSYBOX } });
   }
 
   async function end(podSandboxId: string): Promise<void> {
@@ -130,7 +131,7 @@ describe(`${CALLS} requests of any kind, GANTRY_FUZZ_SEED=${SEED}`, () => {
         const { code, details } = await answerTo(call);
         const key = `${call.rpc} ${status[code]}`;
         counts[key] = (counts[key] ?? 0) + 1;
-        const late = code === status.DEADLINE_EXCEEDED && call.rpc !== 'ExecSync';
+        const late = code === LATE && call.rpc !== 'ExecSync';
         if (late || FAULTS.has(code))
           faults.push(`${n}: ${key}: ${details.slice(0, 1_000)}\n    ${describeCall(call)}`);
       }

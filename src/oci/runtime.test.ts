@@ -57,7 +57,7 @@ describe('a container', () => {
     const error = await rejection(runtime.update('one', bundle, { devices: [], cpu: { period: 1, quota: 1 } }));
     expect(await readdir(bundle)).toEqual(['config.json', 'pid']);
     expect(error).toMatchObject({
-      code: 'internal',
+      code: 'invalid-argument',
       message: expect.stringMatching(/^runtime handler "test": update "one": ./),
     });
   });

@@ -133,20 +133,27 @@ export class OciRuntime {
 
 /**
  * What runc and crun say when the container cannot be what was asked for: its program is not there or is none, its
- * working directory is no directory, the kernel does not take a sysctl.
+ * working directory is no directory, the kernel does not take a sysctl or a limit.
  */
 const ASKED_FOR = [
   /\bexec: ".*": |\bexecutable file\b|\bexec format error\b/i,
   /\bcwd\b/i,
   /\/proc\/sys\/\S+: (invalid argument|no such file)/i,
+  /\b(cpu|cpuset|memory|pids|hugetlb|blkio|io)\.[\w.]+[`'"]?: (invalid argument|numerical result out of range)/i,
 ] as const;
 
 /** What a runtime says that was built without what the container needs. */
 const NOT_BUILT_IN = [/seccomp (is )?not (supported|enabled)|seccomp support not/i] as const;
 
+/** What they say of a new memory limit below what the container takes already. */
+const TAKEN = [
+  /unable to set memory limit to \d+ \(current usage/i,
+  /\bmemory\.\S+: device or resource busy/i,
+] as const;
+
 function codeOfReason(reason: string): ErrorCode {
   if (ASKED_FOR.some((pattern) => pattern.test(reason))) return 'invalid-argument';
-  return NOT_BUILT_IN.some((pattern) => pattern.test(reason)) ? 'failed-precondition' : 'internal';
+  return [...NOT_BUILT_IN, ...TAKEN].some((pattern) => pattern.test(reason)) ? 'failed-precondition' : 'internal';
 }
 
 function said({ stderr, stdout }: RunResult): string {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
@@ -66,5 +67,28 @@ describe('the socket’s connections', () => {
     expect([code, why.toString()]).toEqual([constants.NGHTTP2_ENHANCE_YOUR_CALM, 'too many connections']);
     for (const session of speaking) await new Promise((resolve) => session.ping(resolve));
     for (const session of speaking) session.destroy();
+  });
+
+  it('end with their clients, also of those that have broken the protocol', async () => {
+    await open(100);
+    const descriptors = (): number => readdirSync('/proc/self/fd').length;
+    expect((await statusOf(client().call('Version'))).code).toBe(status.OK);
+    const before = descriptors();
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    // PRIORITY has five bytes (RFC 9113, 6.3).
+    const bad = Buffer.from([0, 0, 4, 2, 0, 0, 0, 0, 5, 0, 0, 0, 0]);
+    for (let n = 0; n < 20; n++) {
+      const socket = await silent();
+      socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings, bad]));
+      await once(socket, 'data');
+      socket.destroy();
+    }
+    // The next one that comes has them noticed.
+    while (descriptors() > before + 2) {
+      const next = connectHttp2(server.address);
+      await once(next, 'remoteSettings');
+      next.destroy();
+      await once(next, 'close');
+    }
   });
 });
