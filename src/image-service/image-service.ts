@@ -353,8 +353,7 @@ export class ImageService implements ImageRootfs {
   }
 
   usage(): ImageFsUsage {
-    const { layers } = this.#parts.context;
-    const { size, inodes } = layers.totals();
+    const { size, inodes } = this.#parts.context.layers.totals();
     return { path: this.#parts.directory, bytes: size, inodes, timestampNs: nowNs() };
   }
 

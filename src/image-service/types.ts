@@ -115,4 +115,6 @@ export interface ImageRootfs {
   unmountRootfs(options: { readonly owner: string; readonly target: string }): Promise<void>;
   /** After a restart: says that `owner` still uses the image's layers. */
   adopt(owner: string, imageId: string): void;
+  /** After a restart: nobody can tell which image `owner` uses, so no layer may be taken for unused. */
+  adoptUnknown(owner: string): void;
 }
