@@ -1,6 +1,7 @@
 import { removeUnmounted } from '../../base/remove-unmounted.js';
 import { removeLeftCgroup } from '../../oci/cgroup.js';
 import type { ContainerContext } from './context.js';
+import { containersOf } from './of-sandbox.js';
 import { containerPaths } from './paths.js';
 import { moveContainer } from './state.js';
 import { unmountVolumes } from './volumes.js';
@@ -27,7 +28,7 @@ export async function removeContainer(context: ContainerContext, id: string): Pr
 
 /** Removes all containers of a sandbox (CRI RemovePodSandbox). */
 export async function removeContainersOf(context: ContainerContext, sandboxId: string): Promise<void> {
-  const containers = context.store.list().filter(({ record }) => record.sandboxId === sandboxId);
+  const containers = containersOf(context.store, sandboxId);
   await Promise.all(containers.map(({ record }) => removeContainer(context, record.id)));
 }
 

@@ -2,6 +2,7 @@ import { settlesWithin } from '../../base/abort.js';
 import { deadlineExceeded } from '../../base/errors.js';
 import { signalProcess } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
+import { containersOf } from './of-sandbox.js';
 import { killContainer } from './kill.js';
 import { signalNumber } from './signals.js';
 import type { Container } from './store.js';
@@ -30,7 +31,7 @@ export async function stopContainer(context: ContainerContext, id: string, timeo
 
 /** Ends all containers of a sandbox at once, without grace (CRI StopPodSandbox). */
 export async function killContainersOf(context: ContainerContext, sandboxId: string): Promise<void> {
-  const containers = context.store.list().filter(({ record }) => record.sandboxId === sandboxId);
+  const containers = containersOf(context.store, sandboxId);
   await Promise.all(containers.map(({ record }) => stopContainer(context, record.id, 0)));
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { nowNs } from '../../base/clock.js';
 import { newId } from '../../base/ids.js';
 import { silentLogger } from '../../base/log.js';
 import { openSandboxStore, type SandboxStore } from '../../sandbox/store.js';
@@ -32,7 +33,7 @@ describe('EventHub', () => {
 
   async function addContainer(): Promise<string> {
     const id = newId();
-    await containers.create({ id, sandboxId } as ContainerRecord, { state: 'creating' });
+    await containers.create({ id, sandboxId, createdAt: nowNs() } as ContainerRecord, { state: 'creating' });
     await containers.update(id, () => ({ state: 'created', processes: PROCESSES }));
     return id;
   }
@@ -53,6 +54,29 @@ describe('EventHub', () => {
     ]);
     expect(seen[2]?.containers.map(({ status }) => status.state)).toEqual(['created']);
     expect(seen[2]?.sandbox?.status.state).toBe('ready');
+    await events.return();
+  });
+
+  it('has the containers of an event newest first', async () => {
+    const events = hub.read();
+    const first = events.next();
+    const ids = [await addContainer(), await addContainer(), await addContainer()];
+    await first;
+    await events.next();
+    const { value } = await events.next();
+    expect(value?.containers.map(({ record }) => record.id)).toEqual(ids.reverse());
+    await events.return();
+  });
+
+  it('tells of the deletion of a pod with what it was last', async () => {
+    await sandboxes.create({ id: sandboxId } as SandboxRecord, { state: 'creating' });
+    await sandboxes.update(sandboxId, () => ({ state: 'removing' }));
+    const events = hub.read();
+    const first = events.next();
+    await sandboxes.delete(sandboxId);
+    const { value } = await first;
+    expect(value?.event).toEqual({ type: 'deleted', id: sandboxId, sandboxId });
+    expect(value?.sandbox?.record.id).toBe(sandboxId);
     await events.return();
   });
 

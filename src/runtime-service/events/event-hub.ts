@@ -1,6 +1,7 @@
 import { resourceExhausted } from '../../base/errors.js';
 import type { Sandbox, SandboxStore } from '../../sandbox/store.js';
 import { nowNs } from '../../base/clock.js';
+import { containersOf } from '../container/of-sandbox.js';
 import type { Container, ContainerStore } from '../container/store.js';
 import { containerEvents, sandboxEvents, type PodEvent } from './pod-event.js';
 
@@ -9,7 +10,7 @@ export interface PodSnapshot {
   readonly event: PodEvent;
   /** Nanoseconds since the epoch, decimal. */
   readonly at: string;
-  /** Absent once it is deleted. */
+  /** As it was last, if this is its deletion; absent for a container whose sandbox is gone. */
   readonly sandbox?: Sandbox;
   readonly containers: readonly Container[];
 }
@@ -34,7 +35,7 @@ export class EventHub {
   constructor(stores: Stores, options: { readonly maxBehind?: number } = {}) {
     this.#stores = stores;
     this.#maxBehind = options.maxBehind ?? MAX_BEHIND;
-    stores.sandboxes.watch((change) => this.#publish(sandboxEvents(change)));
+    stores.sandboxes.watch((change) => this.#publish(sandboxEvents(change), change.before));
     stores.containers.watch((change) => this.#publish(containerEvents(change)));
   }
 
@@ -49,18 +50,19 @@ export class EventHub {
     }
   }
 
-  #publish(events: readonly PodEvent[]): void {
+  #publish(events: readonly PodEvent[], before?: Sandbox): void {
     if (this.#readers.size === 0) return;
     for (const event of events) {
-      const snapshot = this.#snapshot(event);
+      const snapshot = this.#snapshot(event, before);
       for (const reader of this.#readers) reader.push(snapshot);
     }
   }
 
-  #snapshot(event: PodEvent): PodSnapshot {
+  /** @param before what the sandbox was until now: kubelet drops an event without it, that of its deletion, too. */
+  #snapshot(event: PodEvent, before: Sandbox | undefined): PodSnapshot {
     const { sandboxes, containers } = this.#stores;
-    const sandbox = sandboxes.get(event.sandboxId);
-    const own = containers.list().filter(({ record }) => record.sandboxId === event.sandboxId);
+    const sandbox = sandboxes.get(event.sandboxId) ?? before;
+    const own = containersOf(containers, event.sandboxId);
     return { event, at: nowNs(), containers: own, ...(sandbox === undefined ? {} : { sandbox }) };
   }
 }

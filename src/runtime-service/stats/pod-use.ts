@@ -4,6 +4,7 @@ import { errnoOf } from '../../base/errors.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { cgroupDirsOf } from '../../oci/cgroup.js';
 import type { Sandbox } from '../../sandbox/store.js';
+import { containersOf } from '../container/of-sandbox.js';
 import { containerUse, type ContainerUse } from './container-use.js';
 import type { StatsContext } from './context.js';
 import { present } from './present.js';
@@ -27,7 +28,7 @@ export interface PodUse {
 /** Reads what a pod and each of its containers take. */
 export async function podUse(context: StatsContext, sandbox: Sandbox): Promise<PodUse> {
   const { record, status } = sandbox;
-  const containers = containersOf(context, record.id);
+  const containers = usesOf(context, record.id);
   if (status.state !== 'ready') return { sandbox, containers: await containers };
   const pausePath = cgroupPathOfPause(context.cgroups.host, record.id, status.pause);
   const ownNetwork = record.netnsPath !== undefined;
@@ -39,11 +40,10 @@ export async function podUse(context: StatsContext, sandbox: Sandbox): Promise<P
   return { sandbox, total, ...present({ network, pausePath }), containers: uses };
 }
 
-function containersOf(context: StatsContext, sandboxId: string): Promise<ContainerUse[]> {
-  const members = context.containers
-    .list()
-    .filter(({ record }) => record.sandboxId === sandboxId)
-    .filter(({ status: { state } }) => state === 'created' || state === 'running' || state === 'exited');
+function usesOf(context: StatsContext, sandboxId: string): Promise<ContainerUse[]> {
+  const members = containersOf(context.containers, sandboxId).filter(
+    ({ status: { state } }) => state === 'created' || state === 'running' || state === 'exited',
+  );
   return Promise.all(members.map((container) => containerUse(context, container)));
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { nowNs } from '../../base/clock.js';
 import { newId } from '../../base/ids.js';
 import { silentLogger } from '../../base/log.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
@@ -73,7 +74,8 @@ export async function addContainer(
     annotations: { note: 'container' },
     resources: { ...NO_LIMITS, ...resources },
   };
-  await context.containers.create({ id, sandboxId, config } as unknown as ContainerRecord, { state: 'creating' });
+  const record = { id, sandboxId, config, createdAt: nowNs() } as unknown as ContainerRecord;
+  await context.containers.create(record, { state: 'creating' });
   await mkdir(join(context.containers.dirOf(id), 'upper'));
   await writeFile(join(context.containers.dirOf(id), 'upper', 'file'), Buffer.alloc(10_000, 1));
   await writeCgroup(context.cgroups.host, `/pods/${id}`, V2_CGROUP);
