@@ -65,6 +65,22 @@ describe('an ADD result', () => {
     expect(podIps(parseResult(twice), 'eth0')).toEqual(['10.0.0.2', '10.0.0.3']);
   });
 
+  it('gives the addresses of the interface that the pod was attached by, and of others only where that has none', () => {
+    const interfaces = ['eth0', 'net1', 'cni0'].map((name, index) => ({
+      name,
+      ...(index < 2 ? { sandbox: '/n' } : {}),
+    }));
+    const both = [
+      { address: '10.2.0.9/16', interface: 1 },
+      { address: '10.1.0.5/16', interface: 0 },
+      { address: '10.1.0.1/16', interface: 2 },
+    ];
+    expect(podIps(parseResult({ interfaces, ips: both }), 'eth0')).toEqual(['10.1.0.5']);
+    expect(podIps(parseResult({ interfaces, ips: [both[0], both[2]] }), 'eth0')).toEqual(['10.2.0.9']);
+    const hosts = [{ name: 'eth0' }, { name: 'eth0', sandbox: '/n' }];
+    expect(podIps(parseResult({ interfaces: hosts, ips: both.slice(0, 2) }), 'eth0')).toEqual(['10.2.0.9']);
+  });
+
   it('takes the form of the version that is asked for and keeps what it does not know', () => {
     const old = resultAs({ ...FULL, vendor: { key: 1 } }, '0.3.1');
     expect(old).toMatchObject({ cniVersion: '0.3.1', vendor: { key: 1 } });

@@ -63,12 +63,19 @@ export function resultAs(raw: JsonObject, version: CniVersion): JsonObject {
   };
 }
 
-/** The pod's addresses in the plugin's order, the first being the primary one; those of host interfaces are left out. */
-export function podIps(result: CniResult, ifname: string): string[] {
-  const own = result.ips.filter(
-    ({ interface: at }) => at === undefined || at.name === ifname || at.sandbox !== undefined,
-  );
-  return [...new Set(own.map(({ ip }) => ip))];
+/**
+ * The pod's addresses in the plugin's order, the first being the primary one: those of the interface that it was attached
+ * by (CNI_IFNAME), which are also those that name none. Where there are none, as of a plugin that names interfaces its own
+ * way, those of other interfaces of the pod.
+ */
+export function podIps({ ips }: CniResult, ifname: string): string[] {
+  const named = ips.filter(({ interface: at }) => at?.name === ifname);
+  const inPod = named.filter(({ interface: at }) => at?.sandbox !== undefined);
+  // The host may have an interface of that name as well.
+  const attached = new Set(inPod.length > 0 ? inPod : named);
+  const own = ips.filter((one) => one.interface === undefined || attached.has(one));
+  const chosen = own.length > 0 ? own : ips.filter(({ interface: at }) => at?.sandbox !== undefined);
+  return [...new Set(chosen.map(({ ip }) => ip))];
 }
 
 function setFamily(ip: JsonObject, withFamily: boolean): JsonObject {
