@@ -20,6 +20,7 @@ describe('capabilities', () => {
       mac: '02:00:00:00:00:01',
       aliases: ['web'],
       cgroupPath: '/kubepods/pod1',
+      annotations: { 'example.com/vlan': '7' },
     });
     expect(capabilityArgs(request)).toEqual({
       portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '192.0.2.1' }],
@@ -30,12 +31,13 @@ describe('capabilities', () => {
       mac: '02:00:00:00:00:01',
       aliases: ['web'],
       cgroupPath: '/kubepods/pod1',
+      'io.kubernetes.cri.pod-annotations': { 'example.com/vlan': '7' },
     });
   });
 
   it('leave out what the pod does not use, and ports without a host port', () => {
     expect(capabilityArgs(pod())).toEqual({});
-    expect(capabilityArgs(pod({ ...mapping({ hostPort: 0 }), aliases: [] }))).toEqual({});
+    expect(capabilityArgs(pod({ ...mapping({ hostPort: 0 }), aliases: [], annotations: {} }))).toEqual({});
   });
 
   it.each([

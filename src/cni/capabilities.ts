@@ -18,6 +18,8 @@ const CAPABILITIES: Readonly<Record<string, (pod: PodNetworkRequest) => unknown>
   mac: (pod) => pod.mac,
   aliases: (pod) => nonEmpty(pod.aliases),
   cgroupPath: (pod) => pod.cgroupPath,
+  // Not of CNI's conventions, but of containerd's and CRI-O's users.
+  'io.kubernetes.cri.pod-annotations': (pod) => nonEmptyMap(pod.annotations),
 };
 
 /**
@@ -49,6 +51,10 @@ function toPortMapping(mapping: PortMapping): JsonObject {
 
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
+function nonEmptyMap(map: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
+  return map === undefined || Object.keys(map).length === 0 ? undefined : map;
 }
 
 function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {

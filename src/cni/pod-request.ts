@@ -46,4 +46,5 @@ export interface PodNetworkRequest {
   readonly mac?: string;
   readonly aliases?: readonly string[];
   readonly cgroupPath?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }

@@ -32,6 +32,7 @@ export interface PodNetworks {
     readonly dns?: DnsConfig;
     readonly bandwidth?: Bandwidth;
     readonly cgroupPath?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
   }): Promise<SandboxNetwork>;
   /** Detaches the pod; not attached is fine. */
   tearDown(sandboxId: string, netnsPath: string | undefined): Promise<void>;

@@ -159,6 +159,7 @@ async function setUpNetwork(context: SandboxContext, record: SandboxRecord): Pro
   return context.networks.setUp({
     ...{ sandboxId: id, netnsPath, name, namespace, uid, cgroupPath: cgroupParent },
     portMappings: config.portMappings,
+    annotations: config.annotations,
     ...(config.dns === undefined ? {} : { dns: config.dns }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
   });
