@@ -39,7 +39,7 @@ describe('resolv.conf', () => {
 
   it.each<[Partial<DnsConfig> | undefined, string]>([
     [undefined, node],
-    [{}, node],
+    [{}, ''],
     [{ servers: ['10.96.0.10', 'fd00::a'] }, 'nameserver 10.96.0.10\nnameserver fd00::a\n'],
     [
       { servers: ['10.96.0.10'], searches: ['a.svc', 'svc'], options: ['ndots:5', 'edns0'] },

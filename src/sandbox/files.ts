@@ -39,7 +39,6 @@ export function sandboxPaths(
   };
 }
 
-const NO_DNS: DnsConfig = { servers: [], searches: [], options: [] };
 const SHM_BYTES = 64 * 1024 * 1024;
 
 /** The name that the pod's containers see: as asked, the node's on the node's network, else from the id. */
@@ -147,10 +146,11 @@ export async function mountShm(
   await mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${SHM_BYTES}${owner}${context}` });
 }
 
-/** resolv.conf(5) from the pod's DNS configuration; without one, or with one that says nothing, the node's. */
-async function resolvConf({ servers, searches, options }: DnsConfig = NO_DNS): Promise<string> {
+/** resolv.conf(5) from the pod's DNS configuration, empty where that says nothing; without one, the node's. */
+async function resolvConf(dns: DnsConfig | undefined): Promise<string> {
+  if (dns === undefined) return readText('/etc/resolv.conf').catch(() => '');
+  const { servers, searches, options } = dns;
   const words = [...servers, ...searches, ...options];
-  if (words.length === 0) return readText('/etc/resolv.conf').catch(() => '');
   const bad = words.find((word) => /\s/.test(word));
   if (bad !== undefined) throw invalidArgument(`dns_config: "${bad}" has white space in it`);
   const lines = servers.map((server) => `nameserver ${server}`);
