@@ -72,13 +72,18 @@ describe('a failing call', () => {
     expect(await statusOf(client.call('ListImages'))).toEqual({ code: status.INTERNAL, details: 'y is undefined' });
   });
 
-  it('is UNIMPLEMENTED with its name without a handler, ready or not', async () => {
+  it("is UNIMPLEMENTED in the words of Go's servers without a handler, ready or not", async () => {
     const { client } = await serve({}, { ready: false });
-    const expected = { code: status.UNIMPLEMENTED, details: 'rpc ListPodSandboxMetrics is not implemented' };
-    expect(await statusOf(client.call('ListPodSandboxMetrics'))).toEqual(expected);
-    expect((await statusOf(client.raw('/runtime.v1.RuntimeService/Nonsense', new Uint8Array()))).code).toBe(
-      status.UNIMPLEMENTED,
+    const refused = (details: string) => ({ code: status.UNIMPLEMENTED, details });
+    const lacking = refused('unknown method ListPodSandboxMetrics for service runtime.v1.RuntimeService');
+    expect(await statusOf(client.call('ListPodSandboxMetrics'))).toEqual(lacking);
+    const unknown = (path: string) => statusOf(client.raw(path, new Uint8Array()));
+    const nonsense = refused('unknown method Nonsense for service runtime.v1.RuntimeService');
+    expect(await unknown('/runtime.v1.RuntimeService/Nonsense')).toEqual(nonsense);
+    expect(await unknown('/runtime.v2.RuntimeService/Version')).toEqual(
+      refused('unknown service runtime.v2.RuntimeService'),
     );
+    expect(await unknown('/nonsense')).toEqual(refused('unknown service '));
   });
 
   it('is INVALID_ARGUMENT with its name for a request that cannot be decoded', async () => {

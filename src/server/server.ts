@@ -9,6 +9,7 @@ import { Calls } from './calls.js';
 import { MAX_MESSAGE_BYTES } from './codec.js';
 import type { Handlers } from './handlers.js';
 import { bindSocket } from './socket.js';
+import { answerUnknownMethods } from './unknown-methods.js';
 import { wrapStream, wrapUnary, type CallObserver, type Host } from './wrap.js';
 
 export interface ServerOptions {
@@ -73,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { admin = {}, adminStreams = {}, logger, handlers, observe } = options;
   register(server, { handlers, logger, calls, refusal, observe });
   const whenReady = { logger, ready: () => refusal('Status') };
+  answerUnknownMethods(server);
   registerAdmin(server, admin, whenReady);
   registerAdminStreams(server, adminStreams, whenReady);
   const listener = acceptFor(server, { logger, maxConnections: options.maxConnections ?? MAX_CONNECTIONS });

@@ -46,7 +46,10 @@ describe('a streaming call', () => {
   it('is UNIMPLEMENTED without a handler', async () => {
     bench = await startBench({});
     const answer = await statusOf(collect(bench.client.stream('GetContainerEvents')));
-    expect(answer).toEqual({ code: status.UNIMPLEMENTED, details: 'rpc GetContainerEvents is not implemented' });
+    expect(answer).toEqual({
+      code: status.UNIMPLEMENTED,
+      details: 'unknown method GetContainerEvents for service runtime.v1.RuntimeService',
+    });
   });
 
   it('runs no further ahead than its client reads', async () => {

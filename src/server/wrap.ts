@@ -20,6 +20,7 @@ import { toStatus, type CallStatus } from './codes.js';
 import type { CallContext, Handlers } from './handlers.js';
 import { callScope, logDone, logFailed } from './log-call.js';
 import { pump } from './pump.js';
+import { unknownMethod } from './unknown-methods.js';
 
 /** Told what a call came to; the code is absent for one that succeeded. */
 export type CallObserver = (call: {
@@ -116,10 +117,12 @@ function observe(host: Host, { rpc, startedAt }: RunningCall, code?: ErrorCode):
   host.observe?.({ rpc, seconds, streams: RPCS[rpc].streams, ...(code === undefined ? {} : { code }) });
 }
 
+const SERVICES = new Set(['runtime.v1.RuntimeService', 'runtime.v1.ImageService']);
+
 /** @throws unimplemented, or why the call is refused for now */
 function findHandler(host: Host, rpc: RpcName): unknown {
   const handler = host.handlers[rpc];
-  if (handler === undefined) throw unimplemented(`rpc ${rpc} is not implemented`);
+  if (handler === undefined) throw unimplemented(unknownMethod(RPCS[rpc].path, SERVICES));
   const refusal = host.refusal(rpc);
   if (refusal !== undefined) throw refusal;
   return handler;
