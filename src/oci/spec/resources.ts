@@ -10,7 +10,7 @@ export interface ContainerResources {
   readonly cpuShares: number;
   readonly cpusetCpus: string;
   readonly cpusetMems: string;
-  /** Bytes. */
+  /** Bytes; -1 is no limit. */
   readonly memoryLimit: number;
   /** Bytes of memory and swap together; -1 is no limit. */
   readonly memorySwapLimit: number;
@@ -42,7 +42,7 @@ export function checkResources(resources: ContainerResources, where: string): vo
   if (resources.cpuPeriod < 0) wrong('cpu_period', 'is negative');
   if (resources.cpuQuota < -1) wrong('cpu_quota', 'is negative');
   if (resources.cpuShares < 0) wrong('cpu_shares', 'is negative');
-  if (resources.memoryLimit < 0) wrong('memory_limit_in_bytes', 'is negative');
+  if (resources.memoryLimit < -1) wrong('memory_limit_in_bytes', 'is negative');
   if (resources.memorySwapLimit < -1) wrong('memory_swap_limit_in_bytes', 'is negative');
   if (Math.abs(resources.oomScoreAdj) > 1000) wrong('oom_score_adj', 'is not between -1000 and 1000');
   const file = Object.keys(resources.unified).find((name) => !/^[a-z]\w*(\.\w+)+$/i.test(name));

@@ -1,15 +1,19 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
+import { readIfExists } from '../../base/files.js';
 import { newId } from '../../base/ids.js';
 import { isAlive } from '../../base/sys/process.js';
 import { mount, unmount } from '../../base/sys/sys.js';
 import { rejection, until, useScratch } from '../../base/testing.js';
+import { cgroupDirsOf, isCgroupV2 } from '../../oci/cgroup.js';
 import { NO_LIMITS } from '../../oci/spec/resources.js';
 import { stopSandbox } from '../../sandbox/stop.js';
 import { createContainer } from './create.js';
+import { currentSpec } from './current-spec.js';
 import { execSync } from './exec-sync.js';
 import { removeContainer, removeContainersOf } from './remove.js';
 import { reopenLog } from './reopen-log.js';
@@ -303,6 +307,8 @@ describe('a running container', () => {
     await updateContainer(own.context, id, { ...NO_LIMITS, memoryLimit: 64 << 20 });
     const { status } = own.get(id);
     expect(status).toMatchObject({ resources: { cpuShares: 100, memoryLimit: 64 << 20 } });
+    const spec = await currentSpec(own.context, own.get(id));
+    expect(spec?.linux.resources).toMatchObject({ cpu: { shares: 100 }, memory: { limit: 64 << 20 } });
     const bad = updateContainer(own.context, id, { ...NO_LIMITS, cpusetCpus: '4000' });
     expect((await rejection(bad)).code).toBe('internal');
     expect(own.get(id).status).toEqual(status);
@@ -310,6 +316,16 @@ describe('a running container', () => {
     expect(own.get(id).status).toMatchObject({ resources: { cpuShares: 100, memoryLimit: 64 << 20 } });
     const late = updateContainer(own.context, id, { ...NO_LIMITS, cpuShares: 5 });
     expect((await rejection(late)).code).toBe('failed-precondition');
+  });
+
+  it('takes a limit of memory away, and that of swap with it', async () => {
+    const limits = { ...NO_LIMITS, memoryLimit: 64 << 20, memorySwapLimit: 64 << 20 };
+    const id = await own.run(sandbox, 'exec sleep 60', { resources: limits });
+    await updateContainer(own.context, id, { ...NO_LIMITS, memoryLimit: -1 });
+    const [file, none] = isCgroupV2() ? ['memory.max', /^max$/] : ['memory.limit_in_bytes', /^9223372036854\d{6}$/];
+    const dirs = cgroupDirsOf(processesOf(id).init.pid).map((dir) => join(dir, file));
+    const found = (await Promise.all(dirs.map((path) => readIfExists(path)))).filter((text) => text !== undefined);
+    expect(found.map((text) => text.trim())).toEqual([expect.stringMatching(none)]);
   });
 
   it('goes on in a new log when the old one was renamed', async () => {

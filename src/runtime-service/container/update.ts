@@ -53,7 +53,13 @@ function checkHugepages(before: ContainerResources, { hugepageLimits }: Containe
 /** CRI: zero and empty mean "not set", so nothing can be set back to them. */
 function merge(current: ContainerResources, change: ContainerResources): ContainerResources {
   const set = Object.entries(change).filter(([, value]) => isSet(value));
-  return { ...current, ...Object.fromEntries(set), unified: { ...current.unified, ...change.unified } };
+  const merged = { ...current, ...Object.fromEntries(set), unified: { ...current.unified, ...change.unified } };
+  return swapIsShort(merged) && !isSet(change.memorySwapLimit) ? { ...merged, memorySwapLimit: 0 } : merged;
+}
+
+/** No kernel takes a limit of memory and swap together below that of memory alone. */
+function swapIsShort({ memoryLimit, memorySwapLimit }: ContainerResources): boolean {
+  return memorySwapLimit > 0 && (memoryLimit === -1 || memoryLimit > memorySwapLimit);
 }
 
 function isSet(value: unknown): boolean {

@@ -118,11 +118,6 @@ describe('toContainerConfig', () => {
       'config.mounts[0]: host_path and image are both set',
     ],
     [
-      { mounts: [{ ...mount, imageSubPath: 'x' }] },
-      'invalid-argument',
-      'config.mounts[0].image_sub_path is set without image',
-    ],
-    [
       { mounts: [{ ...mount, hostPath: '', image: { image: 'x' }, imageSubPath: 'a/../../b' }] },
       'invalid-argument',
       'config.mounts[0].image_sub_path is no path below an image: "a/../../b"',
@@ -161,6 +156,11 @@ describe('toContainerConfig', () => {
       'config.devices[0].container_path is not an absolute path: "x"',
     ],
     [{ CDIDevices: [{ name: 'x' }] }, 'unimplemented', 'config.CDI_devices is not served yet'],
+    [
+      { annotations: { 'cdi.k8s.io/vendor_dev-1': 'vendor.com/dev=1' } },
+      'unimplemented',
+      'config.annotations: "cdi.k8s.io/vendor_dev-1" asks for a CDI device, which is not served yet',
+    ],
     [{ stopSignal: unknown(999) }, 'invalid-argument', 'config.stop_signal has the unknown value 999'],
     [limits({ cpuQuota: Long.fromNumber(-2) }), 'invalid-argument', 'linux.resources.cpu_quota is negative'],
     [
@@ -169,12 +169,29 @@ describe('toContainerConfig', () => {
       'linux.resources.oom_score_adj is not between -1000 and 1000',
     ],
     [
-      limits({ memoryLimitInBytes: Long.MAX_VALUE }),
+      limits({ memoryLimitInBytes: Long.fromNumber(-2) }),
       'invalid-argument',
-      `linux.resources.memory_limit_in_bytes is out of range: ${Long.MAX_VALUE.toString()}`,
+      'linux.resources.memory_limit_in_bytes is negative',
+    ],
+    [
+      limits({ cpuPeriod: Long.MAX_VALUE }),
+      'invalid-argument',
+      `linux.resources.cpu_period is out of range: ${Long.MAX_VALUE.toString()}`,
     ],
   ])('refuses %j', (config, code, message) => {
     expect(thrown(() => convert(config))).toMatchObject({ code, message });
+  });
+
+  it.each(['9223372036854771712', '9223372036854775807', '-1'])('takes %s for no limit of memory', (text) => {
+    const bytes = Long.fromString(text);
+    const { resources } = convert(limits({ memoryLimitInBytes: bytes, memorySwapLimitInBytes: bytes }));
+    expect(resources).toMatchObject({ memoryLimit: -1, memorySwapLimit: -1 });
+  });
+
+  it('takes a sub-path of an image for nothing where there is no image', () => {
+    const { mounts } = convert({ mounts: [{ ...mount, imageSubPath: 'x/../../y' }] });
+    expect(mounts[0]).toMatchObject({ hostPath: mount.hostPath, containerPath: mount.containerPath });
+    expect(mounts[0]).not.toHaveProperty('image');
   });
 
   it('refuses no configuration at all', () => {

@@ -14,7 +14,7 @@ const { Signal } = runtime.v1;
 export function toContainerConfig(config: Config | null | undefined): ContainerConfig {
   const given = required(config, 'config');
   const metadata = required(given.metadata, 'config.metadata');
-  if ((given.CDIDevices ?? []).length > 0) throw unimplemented('config.CDI_devices is not served yet');
+  refuseCdi(given);
   const userns = toUserns(given.linux?.securityContext?.namespaceOptions?.usernsOptions);
   return {
     metadata: { name: required(metadata.name, 'config.metadata.name'), attempt: metadata.attempt ?? 0 },
@@ -37,6 +37,17 @@ export function toContainerConfig(config: Config | null | undefined): ContainerC
     security: toSecurity(given.linux?.securityContext),
     ...(userns === undefined ? {} : { userns }),
   };
+}
+
+/** CDI's own prefix: device plug-ins of kubelet's ask by annotations of it. */
+const CDI_ANNOTATION = 'cdi.k8s.io/';
+
+/** A container that asks for a device must not run without it. */
+function refuseCdi({ CDIDevices, annotations }: Config): void {
+  if ((CDIDevices ?? []).length > 0) throw unimplemented('config.CDI_devices is not served yet');
+  const name = Object.keys(annotations ?? {}).find((key) => key.startsWith(CDI_ANNOTATION));
+  if (name !== undefined)
+    throw unimplemented(`config.annotations: "${name}" asks for a CDI device, which is not served yet`);
 }
 
 function toEnv({ key, value }: runtime.v1.IKeyValue, index: number): { key: string; value: string } {

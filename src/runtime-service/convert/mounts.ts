@@ -39,11 +39,9 @@ export function toMount(mount: runtime.v1.IMount, index: number): ContainerMount
 }
 
 function toSource(mount: runtime.v1.IMount, field: string): Pick<ContainerMount, 'hostPath' | 'image'> {
+  // kubelet sets image_sub_path of mounts from the host, too.
+  if (!mount.image) return { hostPath: absolutePath(mount.hostPath, `${field}.host_path`) };
   const subPath = mount.imageSubPath ?? '';
-  if (!mount.image) {
-    if (subPath !== '') throw invalidArgument(`${field}.image_sub_path is set without image`);
-    return { hostPath: absolutePath(mount.hostPath, `${field}.host_path`) };
-  }
   const { image, userSpecifiedImage } = mount.image;
   if (mount.hostPath) throw invalidArgument(`${field}: host_path and image are both set`);
   if (subPath.startsWith('/') || /\0|(^|\/)\.\.(\/|$)/.test(subPath))

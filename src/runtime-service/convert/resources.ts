@@ -2,7 +2,7 @@ import Long from 'long';
 
 import type { runtime } from '../../../api/cri/generated/api.cjs';
 import { checkResources, NO_LIMITS, type ContainerResources } from '../../oci/spec/resources.js';
-import { toNumber } from './values.js';
+import { toBytes, toNumber } from './values.js';
 
 type Resources = runtime.v1.ILinuxContainerResources;
 
@@ -16,8 +16,8 @@ export function toResources(resources: Resources | null | undefined, where = 'li
     cpuShares: int(resources.cpuShares, 'cpu_shares'),
     cpusetCpus: resources.cpusetCpus ?? '',
     cpusetMems: resources.cpusetMems ?? '',
-    memoryLimit: int(resources.memoryLimitInBytes, 'memory_limit_in_bytes'),
-    memorySwapLimit: int(resources.memorySwapLimitInBytes, 'memory_swap_limit_in_bytes'),
+    memoryLimit: toBytes(resources.memoryLimitInBytes),
+    memorySwapLimit: toBytes(resources.memorySwapLimitInBytes),
     oomScoreAdj: int(resources.oomScoreAdj, 'oom_score_adj'),
     hugepageLimits: (resources.hugepageLimits ?? []).map(({ pageSize, limit }) => ({
       pageSize: pageSize ?? '',

@@ -43,7 +43,7 @@ describe('fromPodUse', () => {
       network: {
         timestamp: '9',
         defaultInterface: { name: 'eth0', ...values, txErrors: { value: '14' } },
-        interfaces: [{ name: 'net1' }],
+        interfaces: [{ name: 'eth0', ...values }, { name: 'net1' }],
       },
       containers: [{ attributes: { id: container.record.id }, cpu: { timestamp: expect.any(String) } }],
     });

@@ -35,7 +35,8 @@ function fromNetwork(network: NetworkUse | undefined): runtime.v1.INetworkUsage 
   return {
     timestamp: toTimestamp(timestamp),
     defaultInterface: fromInterface(primary),
-    interfaces: others.map(fromInterface),
+    // The default one among them, as with the peers.
+    interfaces: [primary, ...others].map(fromInterface),
   };
 }
 

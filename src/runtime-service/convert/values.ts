@@ -10,6 +10,15 @@ export function toNumber(value: Long | number | null | undefined, field: string)
   return number;
 }
 
+/**
+ * A limit in bytes; -1 for none. What a number cannot hold exactly is none, too: no machine has as much, and kubelet sends
+ * what cgroup v1 calls unlimited (2^63 less a page).
+ */
+export function toBytes(value: Long | number | null | undefined): number {
+  const number = Number(value?.toString() ?? 0);
+  return number > Number.MAX_SAFE_INTEGER ? -1 : number;
+}
+
 /** Nanoseconds as stored, for an int64 of a response; absent is 0. */
 export function toTimestamp(nanoseconds: string | undefined): Long {
   return nanoseconds === undefined ? Long.ZERO : Long.fromString(nanoseconds);

@@ -1,11 +1,11 @@
 import { notFound } from '../../base/errors.js';
 import type { Handler } from '../../server/handlers.js';
-import { containerPaths } from '../container/paths.js';
+import { currentSpec } from '../container/current-spec.js';
 import type { Container } from '../container/store.js';
 import { fromContainerStatus, isListed } from '../convert/container-status.js';
 import { required } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
-import { runtimeSpec, verboseInfo } from './lookup.js';
+import { verboseInfo } from './lookup.js';
 
 export const containerStatus =
   (context: RuntimeServiceContext): Handler<'ContainerStatus'> =>
@@ -18,16 +18,14 @@ export const containerStatus =
     };
   };
 
-async function details(
-  { containers }: RuntimeServiceContext,
-  { record, status }: Container,
-): Promise<Record<string, unknown>> {
+async function details({ containers }: RuntimeServiceContext, container: Container): Promise<Record<string, unknown>> {
+  const { record, status } = container;
   const alive = status.state === 'created' || status.state === 'running';
   return {
     sandboxID: record.sandboxId,
     pid: alive ? status.processes.init.pid : 0,
     runtimeHandler: record.handler,
     config: record.config,
-    runtimeSpec: await runtimeSpec(containerPaths(containers, record).bundle),
+    runtimeSpec: await currentSpec(containers, container),
   };
 }

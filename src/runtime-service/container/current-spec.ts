@@ -1,0 +1,30 @@
+import { readIfExists } from '../../base/files.js';
+import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
+import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
+import { fitResources, ociResources } from '../../oci/spec/resources.js';
+import type { OciSpec } from '../../oci/spec/types.js';
+import { containerPaths } from './paths.js';
+import { resourcesOf } from './resources.js';
+import type { Container } from './store.js';
+
+/**
+ * A container's OCI configuration as the runtime got it, with the limits that were set since; undefined once its bundle is
+ * gone.
+ */
+export async function currentSpec(
+  settings: Parameters<typeof containerPaths>[0],
+  container: Container,
+): Promise<OciSpec | undefined> {
+  const text = await readIfExists(`${containerPaths(settings, container.record).bundle}/config.json`);
+  if (text === undefined) return undefined;
+  const spec = JSON.parse(text) as OciSpec;
+  const { status } = container;
+  if (!('resources' in status) || status.resources === undefined) return spec;
+  const resources = resourcesOf(container);
+  const limits = ociResources(fitResources(resources, cgroupAbilities(), 'linux'), spec.linux.resources.devices);
+  return {
+    ...spec,
+    process: { ...spec.process, oomScoreAdj: allowedOomScoreAdj(resources.oomScoreAdj) },
+    linux: { ...spec.linux, resources: { ...spec.linux.resources, ...limits } },
+  };
+}
