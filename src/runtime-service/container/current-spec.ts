@@ -19,7 +19,7 @@ export async function currentSpec(
   if (text === undefined) return undefined;
   const spec = JSON.parse(text) as OciSpec;
   const { status } = container;
-  if (!('resources' in status) || status.resources === undefined) return spec;
+  if (!('resources' in status)) return spec;
   const resources = resourcesOf(container);
   const limits = ociResources(fitResources(resources, cgroupAbilities(), 'linux'), spec.linux.resources.devices);
   return {

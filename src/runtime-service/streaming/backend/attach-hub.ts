@@ -17,9 +17,11 @@ export class AttachHub {
   readonly connected: Promise<void>;
   readonly #clients = new Set<HubClient>();
   readonly #terminal: MonitorTerminal | undefined;
-  /** Input that ends with its first client (CRI stdin_once); on a terminal nothing ends it. */
-  readonly #endsInput: boolean;
-  readonly #takesInput: boolean;
+  /**
+   * What the end of a client's input means: `ends` the container's (CRI stdin_once); `stays`: others may go on with it, as
+   * always on a terminal; `none`: the container takes no input.
+   */
+  readonly input: 'ends' | 'stays' | 'none';
   readonly #onClose: () => void;
   #streams: MonitorStreams | undefined;
   #inputEnded = false;
@@ -27,8 +29,7 @@ export class AttachHub {
   constructor({ config }: ContainerRecord, bundle: string, onClose: () => void) {
     this.#onClose = onClose;
     this.#terminal = config.tty ? new MonitorTerminal(bundle) : undefined;
-    this.#endsInput = config.stdin && config.stdinOnce && !config.tty;
-    this.#takesInput = config.stdin || config.tty;
+    this.input = !config.stdin ? 'none' : config.stdinOnce && !config.tty ? 'ends' : 'stays';
     this.connected = this.#connect(bundle);
   }
 
@@ -55,12 +56,12 @@ export class AttachHub {
 
   /** Settles when the container has taken it, or takes none. */
   async send(bytes: Buffer): Promise<void> {
-    if (this.#takesInput && !this.#inputEnded) await this.#streams?.send(bytes);
+    if (this.input !== 'none' && !this.#inputEnded) await this.#streams?.send(bytes);
   }
 
   /** A client's input is over. */
   endInput(): void {
-    if (!this.#endsInput || this.#inputEnded) return;
+    if (this.input !== 'ends' || this.#inputEnded) return;
     this.#inputEnded = true;
     this.#streams?.endInput();
   }
@@ -71,7 +72,7 @@ export class AttachHub {
 
   #tell(name: OutputName, bytes: Buffer): void {
     for (const client of this.#clients) client.onOutput(name, bytes);
-    const mayClose = !this.#endsInput || this.#inputEnded;
+    const mayClose = this.input !== 'ends' || this.#inputEnded;
     if (this.#clients.size > 0 || !mayClose) return;
     this.#onClose();
     this.#streams?.close();

@@ -84,13 +84,35 @@ describe('attach', () => {
       const session = new TestSession({ stdin: true });
       const ended = attach(id, session);
       session.stdin?.end(`${word}\n`);
-      await session.stdout.says(new RegExp(`^got ${word}\n$`));
-      session.leave();
       await ended;
+      expect(session.stdout.text).toBe(`got ${word}\n`);
     }
     expect(own.get(id).status.state).toBe('running');
     await stopContainer(own.context, id, 0);
   });
+
+  it.each([
+    { stdin: true, stdinOnce: false, tty: false, ends: 'client' },
+    { stdin: true, stdinOnce: true, tty: false, ends: 'container' },
+    { stdin: true, stdinOnce: false, tty: true, ends: 'client' },
+    { stdin: true, stdinOnce: true, tty: true, ends: 'client' },
+    { stdin: false, stdinOnce: false, tty: false, ends: 'container' },
+    { stdin: false, stdinOnce: false, tty: true, ends: 'container' },
+  ])(
+    'ends with a client’s input the visit of the $ends: stdin $stdin, once $stdinOnce, tty $tty',
+    async ({ ends, ...streams }) => {
+      const id = await create('cat > /dev/shm/input; exec sleep 300', streams);
+      await startContainer(own.context, id);
+      const session = new TestSession({ stdin: true, tty: streams.tty });
+      const ended = attach(id, session);
+      session.stdin?.end('x'.repeat(3_000));
+      if (ends === 'client') await ended;
+      else await stopContainer(own.context, id, 0);
+      await ended;
+      expect(own.get(id).status.state).toBe(ends === 'client' ? 'running' : 'exited');
+      if (ends === 'client') await stopContainer(own.context, id, 0);
+    },
+  );
 
   it('drops input that a container does not take', async () => {
     const id = await create('echo ready; read -r x; echo "end $x"; exec sleep 300');

@@ -12,8 +12,13 @@ export interface AttachContext {
   readonly hubs: AttachHubs;
 }
 
+/** How long a client whose input has ended still gets output: what it sent may bring an answer. */
+const LAST_OUTPUT_MS = 200;
+
 /**
- * Joins a container's own streams (CRI Attach) until it ends, with its output delivered, or the client goes.
+ * Joins a container's own streams (CRI Attach) until it ends, with its output delivered, or the client goes. A client with
+ * input is done with the end of that, as with containerd, unless the container's input ends with it (stdin_once), or the
+ * container takes none.
  * @throws not-found; failed-precondition if the container has ended or has no monitor; resource-exhausted for a client
  * that does not keep up with the output.
  */
@@ -31,16 +36,23 @@ export async function attach(
       containers.logger.warn({ container: record.id, error: describeError(error) }, 'cannot set a terminal’s size');
     });
   });
-  const stopInput = feedHub(hub, session);
+  const input = feedHub(hub, session);
   try {
-    await follow(hub, session, record.id);
+    await follow(hub, { session, id: record.id, done: input.done });
   } finally {
-    stopInput();
+    input.stop();
   }
 }
 
+interface Followed {
+  readonly session: StreamSession;
+  readonly id: string;
+  /** Settles when the client wants no more. */
+  readonly done: Promise<void>;
+}
+
 /** Hands the container's output to the client until either ends. */
-async function follow(hub: AttachHub, session: StreamSession, id: string): Promise<void> {
+async function follow(hub: AttachHub, { session, id, done }: Followed): Promise<void> {
   const outputs: Record<OutputName, ClientOutput> = {
     stdout: new ClientOutput(session.stdout, id),
     stderr: new ClientOutput(session.stderr, id),
@@ -56,6 +68,7 @@ async function follow(hub: AttachHub, session: StreamSession, id: string): Promi
       onAbort = resolve;
       if (session.signal.aborted) resolve();
       session.signal.addEventListener('abort', onAbort, { once: true });
+      void done.then(() => finish());
       hub.join(client);
     });
   } finally {
@@ -65,21 +78,37 @@ async function follow(hub: AttachHub, session: StreamSession, id: string): Promi
   }
 }
 
-/** Hands the client's input on, at the container's pace. The end of the client is the end of its input. */
-function feedHub(hub: AttachHub, { stdin }: StreamSession): () => void {
-  if (stdin === undefined) return () => undefined;
+interface Input {
+  /** Settles some time after the end of the input where that is the end of the client's visit; never else. */
+  readonly done: Promise<void>;
+  /** The end of the client is the end of its input. */
+  stop(): void;
+}
+
+/** Hands the client's input on, at the container's pace. */
+function feedHub(hub: AttachHub, { stdin }: StreamSession): Input {
+  if (stdin === undefined) return { done: new Promise(() => undefined), stop: () => undefined };
+  // A paused stream may still say that it ended.
+  let sent = Promise.resolve();
   const onData = (chunk: Buffer): void => {
     stdin.pause();
-    void hub.send(chunk).then(() => stdin.resume());
+    sent = hub.send(chunk);
+    void sent.then(() => stdin.resume());
   };
-  const onEnd = (): void => hub.endInput();
+  let timer: NodeJS.Timeout | undefined;
+  const done = new Promise<void>((resolve) => {
+    stdin.on('end', () => {
+      hub.endInput();
+      if (hub.input === 'stays') void sent.then(() => (timer = setTimeout(resolve, LAST_OUTPUT_MS)));
+    });
+  });
   stdin.on('error', () => undefined);
   stdin.on('data', onData);
-  stdin.on('end', onEnd);
-  return () => {
+  const stop = (): void => {
     stdin.off('data', onData);
-    stdin.off('end', onEnd);
+    clearTimeout(timer);
     hub.endInput();
     stdin.resume();
   };
+  return { done, stop };
 }
