@@ -10,6 +10,7 @@ import {
   signatureRefused,
   wrapError,
 } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
 import { readDockerArchive, type ArchivedImage } from './docker-archive.js';
 import type { ImageNames, ImageStore } from './image-store.js';
 import { installImage, type InstallOptions } from './install-image.js';
@@ -33,6 +34,7 @@ export interface ImportContext {
   readonly pool: UnpackPool;
   readonly trust: SignaturePolicy;
   readonly progress: Progress;
+  readonly logger: Logger;
 }
 
 export interface ImportOptions {
@@ -173,6 +175,8 @@ type FetchLayer = InstallOptions['fetchLayer'];
 interface LayoutImage {
   readonly entry: IndexEntry;
   readonly manifest: Manifest;
+  /** An index named its platform. */
+  readonly chosen: boolean;
 }
 
 async function imagesOf(layout: Layout): Promise<LayoutImage[]> {
@@ -193,20 +197,22 @@ async function imagesOf(layout: Layout): Promise<LayoutImage[]> {
 async function manifestFor(layout: Layout, entry: IndexEntry, only: boolean): Promise<LayoutImage | undefined> {
   try {
     choosePlatform({ kind: 'index', entries: [entry] }, layout.what);
-    return { entry, manifest: await followIndexes(layout, entry) };
+    return { entry, ...(await followIndexes(layout, entry)) };
   } catch (error) {
     if (only || !hasCode(error, 'not-found')) throw error;
     return undefined;
   }
 }
 
-async function followIndexes(layout: Layout, entry: IndexEntry): Promise<Manifest> {
+async function followIndexes(layout: Layout, entry: IndexEntry): Promise<Omit<LayoutImage, 'entry'>> {
   let next = entry;
+  let chosen = entry.platform !== undefined;
   for (let depth = 0; depth < MAX_NESTING; depth++) {
     const what = `${layout.what}: manifest ${next.digest}`;
     const found = parseManifest(await readBlobText(layout.directory, next), next.mediaType, what);
-    if (found.kind === 'manifest') return refuseArtifact(found, what);
+    if (found.kind === 'manifest') return { manifest: refuseArtifact(found, what), chosen };
     next = choosePlatform(found satisfies Index, what);
+    chosen ||= next.platform !== undefined;
   }
   throw invalidArgument(`${layout.what}: indexes lie more than ${MAX_NESTING} deep in each other`);
 }
@@ -216,18 +222,28 @@ let counter = 0;
 async function importImage(
   context: ImportContext,
   layout: Layout,
-  { entry, manifest }: LayoutImage,
+  { entry, manifest, chosen }: LayoutImage,
 ): Promise<ImageRecord> {
   const names = layout.name === undefined ? namesOf(entry) : namesGiven(layout.name, entry.digest);
   const configJson = await readBlobText(layout.directory, manifest.config);
   const fetchLayer: FetchLayer = (layer, unpack) => unpack(readBlob(layout.directory, layer));
-  return install(context, layout, { content: { manifest, configJson, fetchLayer }, names });
+  const { logger } = context;
+  const warn = (platform: string): void =>
+    logger.warn(
+      { image: layout.what, platform },
+      'the configuration of an image names another platform than its index',
+    );
+  const onOtherPlatform = chosen ? warn : undefined;
+  return install(context, layout, { content: { manifest, configJson, fetchLayer, onOtherPlatform }, names });
 }
 
 async function install(
   { layers, images, progress }: ImportContext,
   layout: Layout,
-  image: { content: Pick<InstallOptions, 'manifest' | 'configJson' | 'fetchLayer'>; names: ImageNames },
+  image: {
+    content: Pick<InstallOptions, 'manifest' | 'configJson' | 'fetchLayer' | 'onOtherPlatform'>;
+    names: ImageNames;
+  },
 ): Promise<ImageRecord> {
   const owner = `import:${counter++}`;
   const signal = layout.signal ?? new AbortController().signal;

@@ -1,12 +1,13 @@
 import { setMaxListeners } from 'node:events';
 
-import { dataLoss, hasCode } from '../base/errors.js';
+import { dataLoss, hasCode, notFound } from '../base/errors.js';
 import type { ImageContent } from './image-store.js';
 import type { LayerRequest, LayerStore } from './layers/layer-store.js';
 import type { Progress } from './progress.js';
 import { chainIds } from './registry/digest.js';
-import { parseImageConfig } from './registry/image-config.js';
+import { parseImageConfig, type ImageDocument } from './registry/image-config.js';
 import type { Descriptor, Manifest } from './registry/manifest.js';
+import { HOST_ARCHITECTURE, runsHere } from './registry/platform.js';
 import { retryAfterOf } from './registry/transient.js';
 
 export interface InstallOptions {
@@ -24,16 +25,25 @@ export interface InstallOptions {
   readonly progressKey: string;
   /** Names the image in errors. */
   readonly what: string;
+  /**
+   * Told that the configuration names another platform, of an image that an index has chosen for this machine: labels are
+   * copied from base to base. Without it such an image is refused.
+   */
+  readonly onOtherPlatform?: ((platform: string) => void) | undefined;
   /** Who keeps the layers until the image's record does. */
   readonly owner: string;
   readonly signal: AbortSignal;
 }
 
-/** Unpacks the layers of an image that are not there yet, and makes them last. */
+/**
+ * Unpacks the layers of an image that are not there yet, and makes them last.
+ * @throws not-found if it is for another kind of machine.
+ */
 export async function installImage(options: InstallOptions): Promise<ImageContent> {
   const { layers, manifest, configJson, what, owner } = options;
   const id = manifest.config.digest;
-  const { config, diffIds } = parseImageConfig(configJson, `the configuration of ${what}`);
+  const { config, diffIds, platform } = parseImageConfig(configJson, `the configuration of ${what}`);
+  checkPlatform(platform, options);
   if (diffIds.length !== manifest.layers.length)
     throw dataLoss(`${what} has ${manifest.layers.length} layers, but its configuration lists ${diffIds.length}`);
   const chain = chainIds(diffIds);
@@ -42,6 +52,14 @@ export async function installImage(options: InstallOptions): Promise<ImageConten
   await layers.commit(chain);
   const size = chain.reduce((sum, chainId) => sum + layers.record(chainId).size, 0);
   return { id, config, configJson, chain, size, annotations: manifest.annotations };
+}
+
+function checkPlatform(platform: ImageDocument['platform'], { what, onOtherPlatform }: InstallOptions): void {
+  if (runsHere(platform)) return;
+  const name = `${platform.os || 'linux'}/${platform.architecture}`;
+  if (onOtherPlatform === undefined)
+    throw notFound(`the configuration of ${what} is for ${name}, this machine is linux/${HOST_ARCHITECTURE}`);
+  onOtherPlatform(name);
 }
 
 export interface Ids {

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { codeOf } from '../base/errors.js';
+import { rejection } from '../base/testing.js';
 import { HOST_ARCHITECTURE, imageOf, indexOf, type FixtureImage } from './image-fixture.js';
 import { hello, PullHouse, serveImage } from './pull-fixture.js';
 import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
@@ -69,6 +70,25 @@ describe('pull', () => {
       const image = await house.service.pull('example.test/lib/multi');
       expect([image.id, image.repoDigests]).toEqual([own.id, [`example.test/lib/multi@${index.digest}`]]);
     }
+  });
+
+  it('believes the index, not the label of a configuration, and knows an architecture by other names', async () => {
+    const labelled = imageOf({ layers: [[{ name: 'labelled' }]], architecture: 'plan9' });
+    const aliases: Record<string, string> = { amd64: 'X86_64', arm64: 'AArch64' };
+    const alias = aliases[HOST_ARCHITECTURE] ?? HOST_ARCHITECTURE;
+    const named = imageOf({ layers: [[{ name: 'named' }]], architecture: alias });
+    await registry.push('lib/labelled', 'own', labelled);
+    await registry.pushManifest('lib/labelled', 'latest', indexOf([[labelled, alias]]));
+    await registry.push('lib/named', 'latest', named);
+    expect((await house.service.pull('example.test/lib/labelled')).id).toBe(labelled.id);
+    expect((await house.service.pull('example.test/lib/named')).id).toBe(named.id);
+    expect((await rejection(house.service.pull('example.test/lib/labelled:own'))).code).toBe('not-found');
+  });
+
+  it('leaves out of the environment what sets nothing', async () => {
+    const env = ['A=1', '', 'B', '=C', 'D=', 'E=x=y'];
+    await registry.push('lib/env', 'latest', imageOf({ layers: [[{ name: 'env' }]], config: { Env: env } }));
+    expect((await house.service.pull('example.test/lib/env')).config.env).toEqual(['A=1', 'D=', 'E=x=y']);
   });
 
   it('takes layers that are not compressed, whatever their type says', async () => {

@@ -234,10 +234,11 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
   const owner = newOwner();
   const started = performance.now();
   try {
-    const { manifest, fetched } = await findManifest(pull, wanted.from, signal);
+    const { manifest, fetched, chosen } = await findManifest(pull, wanted.from, signal);
     const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
       fetchBlob(layer, { ...pull, sessions: pullable(pull), use: unpack, signal: flight });
-    const parts = { ...pull, progressKey: wanted.digest, manifest, fetchLayer, owner, signal };
+    const onOtherPlatform = chosen ? warnOfPlatform(pull) : undefined;
+    const parts = { ...pull, progressKey: wanted.digest, manifest, fetchLayer, owner, signal, onOtherPlatform };
     const content =
       manifest.artifact === undefined
         ? await installImage({ ...parts, configJson: await fetchConfig(pull, manifest.config, signal) })
@@ -252,19 +253,25 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
   }
 }
 
+const warnOfPlatform =
+  ({ logger, what }: Pull) =>
+  (platform: string): void =>
+    logger.warn({ image: what, platform }, 'the configuration of an image names another platform than its index');
+
 type Unpack = (source: AsyncIterable<Uint8Array>) => Promise<Unpacked>;
 
-/** Follows indexes to the manifest for this machine. */
+/** Follows indexes to the manifest for this machine; `chosen` where one of them named its platform. */
 async function findManifest(
   pull: Pull,
   top: FetchedManifest,
   signal: AbortSignal,
-): Promise<{ readonly manifest: Manifest; readonly fetched: FetchedManifest }> {
-  let fetched = top;
+): Promise<{ readonly manifest: Manifest; readonly fetched: FetchedManifest; readonly chosen: boolean }> {
+  let [fetched, chosen] = [top, false];
   for (let depth = 0; depth < MAX_NESTING; depth++) {
     const found = parseManifest(fetched.text, fetched.mediaType, `manifest ${fetched.digest}`);
-    if (found.kind === 'manifest') return { manifest: found, fetched };
+    if (found.kind === 'manifest') return { manifest: found, fetched, chosen };
     const entry = choosePlatform(found, pull.what);
+    chosen ||= entry.platform !== undefined;
     const attempt = (session: RegistrySession): Promise<FetchedManifest> => session.fetchManifest(entry.digest);
     fetched = await firstOf(pullable(pull), `manifest ${entry.digest}`, { attempt, patience: pull.patience, signal });
   }

@@ -1,33 +1,28 @@
-import { dataLoss, notFound } from '../../base/errors.js';
+import { dataLoss } from '../../base/errors.js';
 import type { ImageConfig } from '../types.js';
 import { isDigest } from './digest.js';
 import { isObject, parseObject, stringOf, stringsOf, type JsonObject } from './json.js';
-import { HOST_ARCHITECTURE } from './platform.js';
 
 /** What is read of an image's configuration (OCI image-spec, config.md; Docker's has the same keys). */
 export interface ImageDocument {
   readonly config: ImageConfig;
   /** Digests of the uncompressed layers, base first. */
   readonly diffIds: readonly string[];
+  /** What it says that it is for, which may be wrong; empty where it says nothing. */
+  readonly platform: { readonly os: string; readonly architecture: string };
 }
 
-/**
- * @throws data-loss if it is malformed; not-found if the image is for another kind of machine.
- */
+/** @throws data-loss if it is malformed. */
 export function parseImageConfig(text: string, what: string): ImageDocument {
   const body = parseObject(text, what);
-  checkPlatform(body, what);
   const { config, rootfs } = body;
   const diffIds = isObject(rootfs) ? rootfs['diff_ids'] : undefined;
   if (!Array.isArray(diffIds)) throw dataLoss(`${what} lists no layers`);
-  return { config: readConfig(isObject(config) ? config : {}), diffIds: diffIds.map((id) => checkDiffId(id, what)) };
-}
-
-function checkPlatform(body: JsonObject, what: string): void {
-  const os = stringOf(body['os']) || 'linux';
-  const architecture = stringOf(body['architecture']) || HOST_ARCHITECTURE;
-  if (os === 'linux' && architecture === HOST_ARCHITECTURE) return;
-  throw notFound(`${what} is for ${os}/${architecture}, this machine is linux/${HOST_ARCHITECTURE}`);
+  return {
+    config: readConfig(isObject(config) ? config : {}),
+    diffIds: diffIds.map((id) => checkDiffId(id, what)),
+    platform: { os: stringOf(body['os']), architecture: stringOf(body['architecture']) },
+  };
 }
 
 function checkDiffId(id: unknown, what: string): string {
@@ -42,7 +37,8 @@ function readConfig(config: JsonObject): ImageConfig {
   const { Labels: labels, Volumes: volumes } = config;
   return {
     user: stringOf(config['User']),
-    env: stringsOf(config['Env']),
+    // What has no name, or no value, sets nothing.
+    env: stringsOf(config['Env']).filter((entry) => entry.indexOf('=') > 0),
     entrypoint: stringsOf(config['Entrypoint']),
     cmd: stringsOf(config['Cmd']),
     workingDir: stringOf(config['WorkingDir']),

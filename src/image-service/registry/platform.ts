@@ -29,6 +29,33 @@ export function choosePlatform(index: Index, what: string, architecture = HOST_A
   throw notFound(`${what} has no image for linux/${architecture}, only ${found.slice(0, 20).join(', ') || 'nothing'}`);
 }
 
-function fits(platform: Platform, architecture: string, variant: string): boolean {
+function fits(given: Platform, architecture: string, variant: string): boolean {
+  const platform = normalize(given);
   return platform.os === 'linux' && platform.architecture === architecture && platform.variant === variant;
+}
+
+/** True for what an image's configuration says of an image that runs here; a label that says nothing fits. */
+export function runsHere({ os, architecture }: Pick<Platform, 'os' | 'architecture'>): boolean {
+  const own = { os: os || 'linux', architecture: architecture || HOST_ARCHITECTURE };
+  const platform = normalize({ ...own, variant: '' });
+  return platform.os === 'linux' && platform.architecture === HOST_ARCHITECTURE;
+}
+
+/** Other names of an architecture, with the variant that they stand for: those that containerd takes. */
+const ALIASES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
+  i386: ['386'],
+  x86_64: ['amd64'],
+  'x86-64': ['amd64'],
+  aarch64: ['arm64'],
+  armhf: ['arm', 'v7'],
+  armel: ['arm', 'v6'],
+};
+
+/** A platform in the names that {@link VARIANTS} has: whoever writes by hand writes `x86_64`, `AMD64` or the variant `8`. */
+function normalize({ os, architecture, variant }: Platform): Platform {
+  const given = architecture.toLowerCase();
+  const [name, standsFor] = ALIASES[given] ?? [given];
+  const chosen = (standsFor ?? variant).toLowerCase();
+  const numbered = name.startsWith('arm') && /^\d/.test(chosen) ? `v${chosen}` : chosen;
+  return { os: os.toLowerCase(), architecture: name, variant: numbered };
 }
