@@ -26,7 +26,7 @@ function fromTotal(total: CgroupSample): runtime.v1.ILinuxPodSandboxStats {
 
 function fromProcesses({ processes, timestamp }: CgroupSample): runtime.v1.IProcessUsage | null {
   if (processes === undefined) return null;
-  return { timestamp: toTimestamp(timestamp), processCount: toUint64(processes) };
+  return { timestamp: toTimestamp(timestamp), processCount: toUint64(processes.length) };
 }
 
 function fromNetwork(network: NetworkUse | undefined): runtime.v1.INetworkUsage | null {

@@ -19,7 +19,7 @@ describe('containerUse', () => {
     const container = await addContainer(context, 'pod', { state });
     const use = await containerUse(context, container);
     expect(use.container).toBe(container);
-    expect(use.cgroup).toMatchObject({ cpu: { usageNs: 2_500_417_000n }, processes: 2 });
+    expect(use.cgroup).toMatchObject({ cpu: { usageNs: 2_500_417_000n }, processes: [4021, 4077] });
     expect(use.layer).toMatchObject({ inodes: 2 });
   });
 

@@ -20,7 +20,7 @@ describe('podUse', () => {
       await addContainer(context, id, { state });
     await addContainer(context, 'another pod');
     const use = await podUse(context, sandbox);
-    expect(use.total).toMatchObject({ cpu: { usageNs: 5_000_834_000n }, processes: 4 });
+    expect(use.total).toMatchObject({ cpu: { usageNs: 5_000_834_000n }, processes: [4021, 4077, 4021, 4077] });
     expect(use.containers.map(({ container }) => container.status.state).sort()).toEqual([
       'created',
       'exited',

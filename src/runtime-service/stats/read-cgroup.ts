@@ -30,7 +30,7 @@ export function cgroupPathOf(host: CgroupHost, dir: string): string {
 
 /** Reads a cgroup in one pass. One that is gone has no use at all. */
 export async function readCgroup(host: CgroupHost, path: string): Promise<CgroupUse> {
-  const [files, processes] = await Promise.all([readFiles(host, path), countProcesses(processDir(host, path))]);
+  const [files, processes] = await Promise.all([readFiles(host, path), processesOf(processDir(host, path))]);
   const use = host.version === 2 ? useOfV2(files) : useOfV1(files);
   return { ...use, ...present({ processes }) };
 }
@@ -55,8 +55,8 @@ function processDir({ mount, version }: CgroupHost, path: string): string {
 }
 
 /** The processes of a cgroup and of those below it. */
-async function countProcesses(top: string): Promise<number | undefined> {
-  let count: number | undefined;
+async function processesOf(top: string): Promise<number[] | undefined> {
+  let pids: number[] | undefined;
   const waiting = [top];
   for (let seen = 0; seen < MOST_CGROUPS; seen++) {
     const dir = waiting.pop();
@@ -65,10 +65,10 @@ async function countProcesses(top: string): Promise<number | undefined> {
       orAbsent(readText(join(dir, 'cgroup.procs'))),
       orAbsent(readdir(dir, { withFileTypes: true })),
     ]);
-    if (text !== undefined) count = (count ?? 0) + (text.match(/\n/g)?.length ?? 0);
+    if (text !== undefined) pids = [...(pids ?? []), ...text.split('\n').filter(Boolean).map(Number)];
     for (const entry of entries ?? []) if (entry.isDirectory()) waiting.push(join(dir, entry.name));
   }
-  return count;
+  return pids;
 }
 
 /**

@@ -26,7 +26,7 @@ const SAMPLE: CgroupSample = {
   swap: { usage: 5n, limit: 10n },
   io: { devices: [DEVICE] },
   tasks: { threads: 3n, limit: 10n },
-  processes: 2,
+  processes: [7, 8],
 };
 
 describe('sumSamples', () => {
@@ -51,7 +51,7 @@ describe('sumSamples', () => {
       swap: { usage: 10n, limit: 20n },
       io: { devices: [{ device: '8:0', readBytes: 2n, writeBytes: 4n, reads: 6n, writes: 8n }] },
       tasks: { threads: 6n, limit: 20n },
-      processes: 4,
+      processes: [7, 8, 7, 8],
     });
   });
 
@@ -68,7 +68,7 @@ describe('sumSamples', () => {
   });
 
   it('takes what some do not tell from the others', () => {
-    expect(sumSamples([SAMPLE, { timestamp: '1' }]).processes).toBe(2);
+    expect(sumSamples([SAMPLE, { timestamp: '1' }]).processes).toEqual([7, 8]);
   });
 
   it('of nothing is a time', () => {

@@ -23,7 +23,7 @@ export function sumSamples(samples: readonly CgroupSample[]): CgroupSample {
       swap: some(swap, sumSwap),
       io: some(io, sumIo),
       tasks: some(tasks, sumTasks),
-      processes: some(processes, (counts) => counts.reduce((a, b) => a + b, 0)),
+      processes: some(processes, (lists) => lists.flat()),
     }),
   };
 }

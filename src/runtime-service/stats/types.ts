@@ -38,6 +38,11 @@ export interface MemoryUse {
   readonly rss: bigint;
   readonly cache: bigint;
   readonly mappedFile: bigint;
+  /** File cache that was used lately, and that was not. */
+  readonly activeFile?: bigint;
+  readonly inactiveFile?: bigint;
+  /** What the kernel keeps for it; absent where that is not counted apart. */
+  readonly kernel?: bigint;
   readonly pageFaults: bigint;
   readonly majorPageFaults: bigint;
   /** The most that was ever charged; absent on kernels that do not keep it. */
@@ -52,6 +57,8 @@ export interface SwapUse {
   readonly usage: bigint;
   /** Absent for no limit. */
   readonly limit?: bigint;
+  /** The limit of memory and swap together, which is what v1 has; absent for none. */
+  readonly limitWithMemory?: bigint;
 }
 
 /** What passed between a cgroup and one block device. */
@@ -83,7 +90,8 @@ export interface CgroupUse {
   readonly swap?: SwapUse;
   readonly io?: IoUse;
   readonly tasks?: TaskUse;
-  readonly processes?: number;
+  /** Their pids. */
+  readonly processes?: readonly number[];
 }
 
 /** A reading with its time and the rate since the one before. */

@@ -21,6 +21,7 @@ export const V1_FILES = [
   'memory/memory.failcnt',
   'memory/memory.oom_control',
   'memory/memory.memsw.limit_in_bytes',
+  'memory/memory.kmem.usage_in_bytes',
   'unified/memory.pressure',
   'blkio/blkio.throttle.io_service_bytes_recursive',
   'blkio/blkio.throttle.io_serviced_recursive',
@@ -66,7 +67,8 @@ function memoryUse(files: CgroupFiles): MemoryUse | undefined {
   return {
     usage,
     workingSet: less(usage, stat.get('total_inactive_file')),
-    ...present({ limit, peak }),
+    ...present({ activeFile: stat.find('total_active_file'), inactiveFile: stat.find('total_inactive_file') }),
+    ...present({ limit, peak, kernel: parseNumber(files.get('memory/memory.kmem.usage_in_bytes')) }),
     rss: stat.get('total_rss'),
     cache: stat.get('total_cache'),
     mappedFile: stat.get('total_mapped_file'),
@@ -84,7 +86,8 @@ function swapUse(files: CgroupFiles): SwapUse | undefined {
   if (usage === undefined) return undefined;
   const both = parseLimit(files.get('memory/memory.memsw.limit_in_bytes'));
   const memory = parseLimit(files.get('memory/memory.limit_in_bytes'));
-  return { usage, ...present({ limit: both === undefined || memory === undefined ? undefined : less(both, memory) }) };
+  const limit = both === undefined || memory === undefined ? undefined : less(both, memory);
+  return { usage, ...present({ limit, limitWithMemory: both }) };
 }
 
 function ioUse(files: CgroupFiles): IoUse | undefined {

@@ -57,7 +57,8 @@ function memoryUse(files: CgroupFiles): MemoryUse | undefined {
   return {
     usage,
     workingSet: less(usage, stat.get('inactive_file')),
-    ...present({ limit, peak }),
+    ...present({ activeFile: stat.find('active_file'), inactiveFile: stat.find('inactive_file') }),
+    ...present({ limit, peak, kernel: stat.find('kernel') }),
     rss: stat.get('anon'),
     cache: stat.get('file'),
     mappedFile: stat.get('file_mapped'),

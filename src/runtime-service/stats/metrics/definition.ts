@@ -1,5 +1,7 @@
 import type { ContainerResources } from '../../../oci/spec/resources.js';
 import type { ContainerUse } from '../container-use.js';
+import type { HugePageUse } from '../huge-pages.js';
+import type { OpenFiles } from '../open-files.js';
 import type { PodUse } from '../pod-use.js';
 import type { CgroupSample } from '../types.js';
 
@@ -12,6 +14,9 @@ export interface ContainerMeasure {
   /** `/dev/sda` by `8:0` */
   readonly devices: ReadonlyMap<string, string>;
   readonly disk: DiskMeasure;
+  /** Absent once its processes have ended. */
+  readonly files?: OpenFiles;
+  readonly hugePages: readonly HugePageUse[];
 }
 
 /** The file system that writable layers are on. */

@@ -5,7 +5,10 @@ import { resourcesOf } from '../../container/resources.js';
 import type { ContainerUse } from '../container-use.js';
 import type { StatsContext } from '../context.js';
 import { deviceNames, deviceOf } from '../device-names.js';
+import { readHugePages } from '../huge-pages.js';
+import { openFiles } from '../open-files.js';
 import { podUse, type PodUse } from '../pod-use.js';
+import { present } from '../present.js';
 import { cgroupPathOf } from '../read-cgroup.js';
 import type { ContainerMeasure, DiskMeasure } from './definition.js';
 
@@ -32,22 +35,28 @@ export async function measurePods(
   ]);
   const used = pods.flatMap(({ containers }) => containers.flatMap(({ cgroup }) => cgroup?.io?.devices ?? []));
   const devices = await deviceNames(used.map(({ device }) => device));
-  return pods.map((pod) => ({
-    pod,
-    containers: pod.containers.flatMap((use) => measureContainer(context, use, { devices, disk })),
-  }));
+  return Promise.all(
+    pods.map(async (pod) => {
+      const containers = pod.containers.map((use) => measureContainer(context, use, { devices, disk }));
+      return { pod, containers: (await Promise.all(containers)).flat() };
+    }),
+  );
 }
 
-function measureContainer(
+async function measureContainer(
   { cgroups }: StatsContext,
   use: ContainerUse,
   host: Pick<ContainerMeasure, 'devices' | 'disk'>,
-): ContainerMeasure[] {
+): Promise<ContainerMeasure[]> {
   const { container, cgroup } = use;
   const { status } = container;
   if (cgroup === undefined || (status.state !== 'created' && status.state !== 'running')) return [];
   const cgroupPath = cgroupPathOf(cgroups.host, status.processes.cgroupDir);
-  return [{ use, cgroup, cgroupPath, resources: resourcesOf(container), ...host }];
+  const [files, hugePages] = await Promise.all([
+    openFiles(cgroup.processes ?? [], status.processes.init.pid),
+    readHugePages(cgroups.host, cgroupPath),
+  ]);
+  return [{ use, cgroup, cgroupPath, resources: resourcesOf(container), ...host, ...present({ files }), hugePages }];
 }
 
 async function measureDisk(path: string): Promise<DiskMeasure> {

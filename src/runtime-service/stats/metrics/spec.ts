@@ -5,9 +5,16 @@ const DEFAULT_PERIOD_US = 100_000n;
 
 /** What the container is, and what it was granted. */
 export const SPEC_METRICS: readonly ContainerMetric[] = [
-  gauge('container_processes', 'Processes.', ({ cgroup }) =>
-    cgroup.processes === undefined ? undefined : BigInt(cgroup.processes),
-  ),
+  gauge('container_processes', 'Processes.', ({ cgroup }) => big(cgroup.processes?.length)),
+  gauge('container_file_descriptors', 'Open file descriptors.', ({ files }) => big(files?.descriptors)),
+  gauge('container_sockets', 'Open sockets.', ({ files }) => big(files?.sockets)),
+  {
+    name: 'container_ulimits_soft',
+    help: "Soft limits of the container's first process; none where there is no limit.",
+    type: 'gauge',
+    labelKeys: ['ulimit'],
+    values: ({ files }) => [{ labels: ['max_open_files'], value: big(files?.limit) }],
+  },
   gauge('container_threads', 'Threads.', ({ cgroup }) => cgroup.tasks?.threads),
   gauge('container_threads_max', 'The most threads allowed; 0 is any number.', ({ cgroup: { tasks } }) =>
     tasks === undefined ? undefined : (tasks.limit ?? 0n),
@@ -31,10 +38,14 @@ export const SPEC_METRICS: readonly ContainerMetric[] = [
   gauge('container_spec_memory_reservation_limit_bytes', 'Memory kept for the container, in bytes.', () => 0n),
   gauge(
     'container_spec_memory_swap_limit_bytes',
-    'Swap allowed, in bytes; 0 is any or none.',
-    ({ cgroup: { swap } }) => (swap === undefined ? undefined : (swap.limit ?? 0n)),
+    'Swap allowed, on cgroup v1 with memory, in bytes; 0 is any or none.',
+    ({ cgroup: { swap } }) => (swap === undefined ? undefined : (swap.limitWithMemory ?? swap.limit ?? 0n)),
   ),
 ];
+
+function big(value: number | undefined): bigint | undefined {
+  return value === undefined ? undefined : BigInt(value);
+}
 
 function startTime({ use }: ContainerMeasure): bigint | undefined {
   const { status } = use.container;
