@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest cri-client runc containerd
+# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest critest-1.36 cri-client runc containerd
 # They land in .cache/tools/ and are built again only when their pins or the Go version change.
 # Exit 3: no usable Go, so that a caller may skip what needs the tools; where CI is set that is a failure, 1.
 set -eu
@@ -27,9 +27,9 @@ module() {
   case $1 in
     crictl | critest) echo "$root/e2e/tools/crictl" ;;
     containerd) echo "$root/bench/tools/containerd" ;;
-    runc | cri-client) echo "$root/e2e/tools/$1" ;;
+    runc | cri-client | critest-1.36) echo "$root/e2e/tools/$1" ;;
     *)
-      echo "unknown tool \"$1\": crictl, critest, cri-client, runc and containerd are known" >&2
+      echo "unknown tool \"$1\": crictl, critest, critest-1.36, cri-client, runc and containerd are known" >&2
       exit 2
       ;;
   esac
@@ -47,7 +47,7 @@ build() {
       flags="-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$version"
       go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" sigs.k8s.io/cri-tools/cmd/crictl
       ;;
-    critest) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
+    critest | critest-1.36) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
     cri-client) go vet . && go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" . ;;
     # Its own go.mod pins what it is made of, as its releases are.
     containerd)

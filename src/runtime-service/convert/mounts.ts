@@ -59,13 +59,13 @@ function checkRecursive({ recursiveReadOnly, readonly, propagation }: ContainerM
 /** The mounts as they were asked for, with what their images stood for. */
 export function fromMounts(
   mounts: readonly ContainerMount[],
-  volumeImages: readonly { readonly imageRef: string }[],
+  volumeImages: readonly { readonly imageId: string }[],
 ): runtime.v1.IMount[] {
   const images = [...volumeImages];
-  return mounts.map((mount) => fromMount(mount, mount.image === undefined ? undefined : images.shift()?.imageRef));
+  return mounts.map((mount) => fromMount(mount, mount.image === undefined ? undefined : images.shift()?.imageId));
 }
 
-function fromMount(mount: ContainerMount, imageRef: string | undefined): runtime.v1.IMount {
+function fromMount(mount: ContainerMount, imageId: string | undefined): runtime.v1.IMount {
   const { containerPath, hostPath, readonly, propagation, recursiveReadOnly, selinuxRelabel, mappings, image } = mount;
   return {
     ...{ containerPath, hostPath, readonly },
@@ -73,10 +73,10 @@ function fromMount(mount: ContainerMount, imageRef: string | undefined): runtime
     ...(recursiveReadOnly ? { recursiveReadOnly } : {}),
     ...(selinuxRelabel ? { selinuxRelabel } : {}),
     ...(mappings === undefined ? {} : { uidMappings: [mappings.uid], gidMappings: [mappings.gid] }),
-    ...(image === undefined ? {} : fromImage(image, imageRef ?? '')),
+    ...(image === undefined ? {} : fromImage(image, imageId ?? '')),
   };
 }
 
-function fromImage({ image, userSpecifiedImage, subPath }: ImageSource, imageRef: string): runtime.v1.IMount {
-  return { image: { image, userSpecifiedImage, imageRef }, imageSubPath: subPath };
+function fromImage({ image, userSpecifiedImage, subPath }: ImageSource, imageId: string): runtime.v1.IMount {
+  return { image: { image, userSpecifiedImage, imageRef: imageId }, imageSubPath: subPath };
 }
