@@ -5,8 +5,8 @@
 #   vm    what the virtual machine with cgroup v2 needs on top of both
 set -eu
 
-run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd libisal2'
-test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl umoci buildah crun apparmor'
+run='runc conmon catatonit containernetworking-plugins iptables iproute2 busybox-static zstd libisal2 gpgv'
+test='docker-registry gcc libc6-dev libseccomp-dev pkg-config skopeo util-linux openssl umoci buildah crun apparmor gnupg'
 vm='user-mode-linux systemd systemd-sysv dbus iptables kmod e2fsprogs sudo secilc'
 
 wanted=

@@ -180,6 +180,14 @@ export const OPTIONS = [
       'Which images may be stored, and by whom they must be signed, in the format of containers-policy.json(5). Read if it exists; where it is set here it must exist. Empty: none.',
   },
   {
+    key: 'image.registries_d',
+    type: 'path',
+    optional: true,
+    default: '/etc/containers/registries.d',
+    description:
+      'A directory whose *.yaml say where signatures by GPG keys are kept beside registries, in the format of containers-registries.d(5), for a signature policy that asks for them. Empty: nothing is said.',
+  },
+  {
     key: 'image.auth_files',
     type: 'paths',
     default: ['/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],

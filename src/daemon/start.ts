@@ -124,6 +124,7 @@ function openImages({ root, image }: Config, logger: Logger, observe?: MetricsEn
     certsDirs: image.certsDirs,
     ...(image.registriesConf === '' ? {} : { registriesConf: image.registriesConf }),
     ...(image.signaturePolicy === '' ? {} : { signaturePolicy: image.signaturePolicy }),
+    ...(image.registriesD === '' ? {} : { registriesD: image.registriesD }),
     authFiles: [...authFileOf(process.env), ...image.authFiles],
     namespacedAuthDir: image.namespacedAuthDir,
     maxParallelLayers: image.maxParallelLayers,

@@ -32,6 +32,7 @@ import { Proxies } from './registry/proxies.js';
 import { Registries } from './registry/registries.js';
 import { TokenCache } from './registry/token-cache.js';
 import { RunMark } from './run-mark.js';
+import { Lookaside } from './trust/simple/lookaside.js';
 import { SignaturePolicy } from './trust/signature-policy.js';
 import { UseNotes } from './use-notes.js';
 import type {
@@ -54,6 +55,8 @@ export interface ImageServiceOptions {
   readonly registriesConf?: string;
   /** The path of containers' policy.json, which need not exist. */
   readonly signaturePolicy?: string;
+  /** Where it is said where simple signatures are (containers-registries.d(5)); absent: nowhere. */
+  readonly registriesD?: string;
   /** Credentials for registries, in the form of Docker's config.json. */
   readonly authFiles?: readonly string[];
   /** Where credentials for one pull of one namespace are left; none if not given. */
@@ -142,7 +145,8 @@ export class ImageService implements ImageRootfs {
     const { observe } = options;
     const onBytes = observe === undefined ? undefined : (count: number) => observe.onBytes(count);
     const { authFiles = [], namespacedAuthDir = '' } = options;
-    const sources = { authFiles, namespacedAuthDir, registries };
+    const lookaside = new Lookaside(options.registriesD ?? '');
+    const sources = { authFiles, namespacedAuthDir, registries, lookaside };
     const context = { ...content, ...sources, http, flights, patience, onBytes, logger };
     return new ImageService({
       context,

@@ -26,8 +26,16 @@ import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { TokenCache } from './registry/token-cache.js';
 import { checkFetched } from './registry/signatures.js';
-import { checkSignatures, signedRequirements } from './trust/check-signatures.js';
+import {
+  checkSignatures,
+  signedRequirements,
+  sigstoreRequirements,
+  type SignedImage,
+} from './trust/check-signatures.js';
 import type { Rule } from './trust/policy.js';
+import { checkSimpleSignatures, simpleRequirements } from './trust/simple/check-simple-signatures.js';
+import { fetchSignatures } from './trust/simple/fetch-signatures.js';
+import type { Lookaside } from './trust/simple/lookaside.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord } from './types.js';
 
@@ -42,6 +50,7 @@ export interface PullContext {
   readonly patience: Patience;
   readonly partials: PartialBlobs;
   readonly trust: SignaturePolicy;
+  readonly lookaside: Lookaside;
   readonly progress: Progress;
   readonly authFiles: readonly string[];
   /** See {@link takeNamespacedAuth}; empty: none. */
@@ -182,12 +191,27 @@ async function trustedManifest(
   try {
     const { manifest, fetched } = await findManifest(pull, top, signal);
     const image = { reference: pull.sources.reference, digest: fetched.digest };
-    await checkFetched(fetched.digest, { ...pull, signal }, (found) => checkSignatures(rule, image, found));
+    await checkTrust(pull, { rule, image, signal });
     return { from: fetched, id: idOf(manifest, fetched) };
   } catch (error) {
     // A refusal says itself of what.
     throw hasCode(error, 'signature-validation-failed') ? error : wrapError(error, `pull ${pull.what}`);
   }
+}
+
+interface Checked {
+  readonly rule: Rule;
+  readonly image: SignedImage;
+  readonly signal: AbortSignal;
+}
+
+/** Signatures of each kind are where those who make them keep them: beside the image, or beside its registry. */
+async function checkTrust(pull: Pull, { rule, image, signal }: Checked): Promise<void> {
+  if (sigstoreRequirements(rule, pull.what).length > 0)
+    await checkFetched(image.digest, { ...pull, signal }, (found) => checkSignatures(rule, image, found));
+  if (simpleRequirements(rule, pull.what).length === 0) return;
+  const base = await pull.lookaside.baseFor(image.reference);
+  await checkSimpleSignatures(rule, image, await fetchSignatures({ base, ...image }, { http: pull.http, signal }));
 }
 
 /** An artifact's id is its manifest's digest: configurations of artifacts are often the same empty one. */

@@ -283,10 +283,10 @@ describe('the policy', () => {
 
   it('refuses all images while it is broken, or gone', async () => {
     const { name } = await push([]);
-    demand({ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/k' });
+    demand({ type: 'reject', but: 1 });
     expect(await house.failure(name)).toMatchObject({
       code: 'failed-precondition',
-      message: expect.stringContaining('"signedBy" is not supported') as unknown,
+      message: expect.stringContaining('[0].but is not known') as unknown,
     });
     rmSync(policyFile);
     mkdirSync(policyFile);
@@ -301,9 +301,18 @@ describe('the policy', () => {
     });
   });
 
+  it('refuses what it cannot check, and nothing else, nor the start', async () => {
+    demand({ type: 'lunar' });
+    await house.open({ signaturePolicy: policyFile });
+    const { name } = await push([]);
+    expect(await refusal(name)).toContain('cannot be checked as');
+    house.hosts('other.test', `server = "http://${registry.address}"\n`);
+    await house.service.pull(name.replace('r.test', 'other.test'));
+  });
+
   it('refuses the start if it cannot be read, and need not exist', async () => {
-    writeFileSync(policyFile, '{"default":[{"type":"pki"}]}');
-    const message = `${policyFile}: default[0].type "pki" is not supported`;
+    writeFileSync(policyFile, '{"default":[]}');
+    const message = `${policyFile}: default must be a list that is not empty`;
     await expect(house.open({ signaturePolicy: policyFile })).rejects.toThrow(message);
     await house.open({ signaturePolicy: join(house.root, 'none.json') });
     await house.service.pull((await push([])).name);

@@ -7,7 +7,7 @@ import type { Signature } from '../registry/signatures.js';
 import { matchesIdentity } from './identity.js';
 import type { Rule } from './policy.js';
 import { isSignedBy, parsePublicKey } from './public-key.js';
-import type { KeySource, SignedRequirement } from './requirement.js';
+import type { KeySource, SignedRequirement, SigstoreRequirement } from './requirement.js';
 import { readClaim } from './simple-signing.js';
 
 /** An image, by the name that it was asked for by and the digest of the manifest for this machine. */
@@ -19,16 +19,23 @@ export interface SignedImage {
 /** The requirements that only signatures can meet. @throws signature-validation-failed where nothing can */
 export function signedRequirements({ requirements, from }: Rule, what: string): SignedRequirement[] {
   if (requirements.some(({ type }) => type === 'reject')) throw signatureRefused(`${what} is rejected by ${from}`);
-  return requirements.filter((requirement) => requirement.type === 'sigstoreSigned');
+  const unsupported = requirements.find((one) => one.type === 'unsupported');
+  if (unsupported !== undefined)
+    throw signatureRefused(`${what} cannot be checked as ${from} asks: ${unsupported.what} is not supported`);
+  return requirements.filter((one) => one.type === 'sigstoreSigned' || one.type === 'signedBy');
+}
+
+export function sigstoreRequirements(rule: Rule, what: string): SigstoreRequirement[] {
+  return signedRequirements(rule, what).filter((requirement) => requirement.type === 'sigstoreSigned');
 }
 
 /**
- * Sees to it that each requirement is met by at least one of the image's signatures.
+ * Sees to it that each `sigstoreSigned` of a rule is met by at least one of the image's signatures.
  * @throws signature-validation-failed saying what is wrong with each signature; failed-precondition for a key that cannot be read
  */
 export async function checkSignatures(rule: Rule, image: SignedImage, signatures: readonly Signature[]): Promise<void> {
   const what = `${formatReference(image.reference)} (manifest ${image.digest})`;
-  for (const requirement of signedRequirements(rule, what)) {
+  for (const requirement of sigstoreRequirements(rule, what)) {
     const keys = await Promise.all(requirement.keys.map(readKey));
     const reasons = signatures.map((signature) => refusalOf(signature, { image, requirement, keys }));
     if (reasons.includes(undefined)) continue;
@@ -50,7 +57,7 @@ async function readKey(source: KeySource): Promise<KeyObject> {
 
 interface Expected {
   readonly image: SignedImage;
-  readonly requirement: SignedRequirement;
+  readonly requirement: SigstoreRequirement;
   readonly keys: readonly KeyObject[];
 }
 

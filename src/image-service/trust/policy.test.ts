@@ -32,6 +32,16 @@ const paths = (transport: string, scope: string): object => ({
 const identity = (signedIdentity: object): object => signed({ keyData: KEY, signedIdentity });
 
 describe('parsePolicy', () => {
+  it.each([
+    [only({ type: 'lunar' }), 'type "lunar"'],
+    [signed({ fulcio: {}, rekorPublicKeyPath: '/r' }), 'fulcio of sigstoreSigned'],
+    [signed({ pki: {} }), 'pki of sigstoreSigned'],
+    [signed({ keyData: KEY, rekorPublicKeyPaths: ['/r'] }), 'rekorPublicKeyPaths of sigstoreSigned'],
+    [only({ type: 'signedBy', keyType: 'X509' }), 'keyType "X509" of signedBy'],
+  ])('keeps in mind what cannot be checked: %j', (policy, what) => {
+    expect(parsePolicy(JSON.stringify(policy), '/p.json').default).toEqual([{ type: 'unsupported', what }]);
+  });
+
   it.each<[string, unknown, string]>([
     ['no JSON', '{', '/p.json is not JSON'],
     ['no object', '[]', '/p.json: it must be an object'],
@@ -50,20 +60,16 @@ describe('parsePolicy', () => {
     ['an unknown key', { default: ACCEPT, transport: {} }, '/p.json: transport is not known'],
     ['an unknown key in a requirement', only({ type: 'reject', but: 1 }), '/p.json: default[0].but is not known'],
     ['no type', only({}), 'default[0].type must be a text'],
+    ['signedBy without a key', only({ type: 'signedBy', keyType: 'GPGKeys' }), 'default[0].keyPath is missing'],
     [
-      'signedBy',
-      {
-        default: ACCEPT,
-        transports: { docker: { 'r.test/x': [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/k' }] } },
-      },
-      '/p.json: transports.docker["r.test/x"][0].type "signedBy" is not supported',
+      'signedBy with a key that is none',
+      only({ type: 'signedBy', keyType: 'GPGKeys', keyData: 'AAAA' }),
+      'default[0].keyData is not the base64 of public keys: no public key of OpenPGP',
     ],
-    ['fulcio', signed({ fulcio: {}, rekorPublicKeyPath: '/r' }), 'default[0].fulcio is not supported'],
-    ['pki', signed({ pki: {} }), 'default[0].pki is not supported'],
     [
-      'rekor beside a key',
-      signed({ keyData: KEY, rekorPublicKeyPaths: ['/r'] }),
-      'rekorPublicKeyPaths is not supported',
+      'an unknown key in signedBy',
+      only({ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/k', but: 1 }),
+      'default[0].but is not known',
     ],
     ['no key', signed({}), 'default[0].keyPath is missing'],
     [

@@ -76,7 +76,7 @@ function ruleIn(policy: Policy, transport: string, scopes: readonly string[]): R
  * The image itself, its repository, each namespace above, the host; then `*.` with each domain that the host is below. Names of hosts
  * mean the same in capitals.
  */
-function scopesOf(reference: Reference): string[] {
+export function scopesOf(reference: Reference): string[] {
   const plain = { ...reference, registry: reference.registry.toLowerCase() };
   const scopes = scopesAsWritten(plain);
   if (plain.registry === reference.registry) return scopes;

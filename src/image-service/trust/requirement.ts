@@ -1,6 +1,7 @@
 import { codeOf } from '../../base/errors.js';
 import { readIdentity, type SignedIdentity } from './identity.js';
 import { parsePublicKey } from './public-key.js';
+import { toKeyring } from './simple/keyring.js';
 import type { StrictObject } from './strict-json.js';
 
 /** What must be so for an image to be stored. */
@@ -12,12 +13,26 @@ export type Requirement =
       /** One of them must have signed. */
       readonly keys: readonly KeySource[];
       readonly identity: SignedIdentity;
-    };
+    }
+  | {
+      readonly type: 'signedBy';
+      /** One key of them must have signed. */
+      readonly keys: readonly GpgKeySource[];
+      readonly identity: SignedIdentity;
+    }
+  /** What cannot be checked here: no image that it is asked of may be stored. */
+  | { readonly type: 'unsupported'; readonly what: string };
+
+/** Keys of OpenPGP, or the file that holds them and is read when they are needed. */
+export type GpgKeySource = { readonly path: string } | { readonly data: Buffer };
 
 /** A public key in PEM, or the file that holds it and is read when it is needed. */
 export type KeySource = { readonly path: string } | { readonly pem: string };
 
-export type SignedRequirement = Extract<Requirement, { type: 'sigstoreSigned' }>;
+export type SigstoreRequirement = Extract<Requirement, { type: 'sigstoreSigned' }>;
+export type SimpleRequirement = Extract<Requirement, { type: 'signedBy' }>;
+/** What only signatures can meet. */
+export type SignedRequirement = SigstoreRequirement | SimpleRequirement;
 
 const KEY_FIELDS = ['keyPath', 'keyPaths', 'keyData', 'keyDatas'];
 
@@ -29,15 +44,19 @@ export function readRequirements(parent: StrictObject, key: string): Requirement
 function readRequirement(entry: StrictObject): Requirement {
   const type = entry.string('type');
   if (type === 'sigstoreSigned') return readSigned(entry);
-  if (type !== 'insecureAcceptAnything' && type !== 'reject')
-    throw entry.error('type', `${JSON.stringify(type)} is not supported`);
+  if (type === 'signedBy') return readSignedBy(entry);
+  if (type !== 'insecureAcceptAnything' && type !== 'reject') return unsupported(`type ${JSON.stringify(type)}`);
   entry.allow(['type']);
   return { type };
 }
 
-function readSigned(entry: StrictObject): SignedRequirement {
-  const unsupported = entry.keys().find((key) => /^(?:fulcio|pki|rekor)/.test(key));
-  if (unsupported !== undefined) throw entry.error(unsupported, 'is not supported: only keys are');
+function unsupported(what: string): Requirement {
+  return { type: 'unsupported', what };
+}
+
+function readSigned(entry: StrictObject): Requirement {
+  const keyless = entry.keys().find((key) => /^(?:fulcio|pki|rekor)/.test(key));
+  if (keyless !== undefined) return unsupported(`${keyless} of sigstoreSigned`);
   entry.allow(['type', 'signedIdentity', ...KEY_FIELDS]);
   const [field, ...more] = KEY_FIELDS.filter((key) => entry.has(key));
   if (field === undefined) throw entry.error('keyPath', 'is missing, and so are the other fields for keys');
@@ -49,7 +68,34 @@ function readSigned(entry: StrictObject): SignedRequirement {
   return { type: 'sigstoreSigned', keys, identity: readIdentity(entry) };
 }
 
-function readPath(entry: StrictObject, field: string, path: string): KeySource {
+const GPG_FIELDS = ['keyPath', 'keyPaths', 'keyData'];
+
+function readSignedBy(entry: StrictObject): Requirement {
+  const keyType = entry.string('keyType');
+  if (keyType !== 'GPGKeys') return unsupported(`keyType ${JSON.stringify(keyType)} of signedBy`);
+  entry.allow(['type', 'keyType', 'signedIdentity', ...GPG_FIELDS]);
+  const [field, ...more] = GPG_FIELDS.filter((key) => entry.has(key));
+  if (field === undefined) throw entry.error('keyPath', 'is missing, and so are the other fields for keys');
+  if (more[0] !== undefined) throw entry.error(more[0], `cannot stand beside ${field}`);
+  const keys = field === 'keyData' ? [readKeyring(entry)] : readPaths(entry, field);
+  return { type: 'signedBy', keys, identity: readIdentity(entry) };
+}
+
+function readPaths(entry: StrictObject, field: string): { readonly path: string }[] {
+  const paths = field.endsWith('s') ? entry.strings(field) : [entry.string(field)];
+  return paths.map((path) => readPath(entry, field, path));
+}
+
+function readKeyring(entry: StrictObject): GpgKeySource {
+  try {
+    return { data: toKeyring(Buffer.from(entry.string('keyData'), 'base64')) };
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    throw entry.error('keyData', `is not the base64 of public keys: ${(error as Error).message}`);
+  }
+}
+
+function readPath(entry: StrictObject, field: string, path: string): { readonly path: string } {
   if (path.startsWith('/')) return { path };
   throw entry.error(field, `${JSON.stringify(path)} is no absolute path`);
 }

@@ -2,7 +2,7 @@ import { hasCode } from '../../base/errors.js';
 import { isObject, parseObject, type JsonObject } from '../registry/json.js';
 import { findDuplicateKey } from './strict-json.js';
 
-/** What a signature says (cosign's simple signing: the `critical` part of its payload). */
+/** What a signature says (simple signing, cosign's and that of containers' tools: the `critical` part of its payload). */
 export interface SignedClaim {
   /** Of the manifest. */
   readonly digest: string;
@@ -10,19 +10,21 @@ export interface SignedClaim {
   readonly reference: string;
 }
 
-const TYPE = 'cosign container image signature';
+export const COSIGN_TYPE = 'cosign container image signature';
+export const SIMPLE_TYPE = 'atomic container signature';
 
 /**
  * Reads a payload whose signature was verified; undefined if it claims nothing that is known, as strictly as other tools: what is
  * not known in `critical` counts as a restriction, and a key that stands twice says two things.
+ * @param expected what the signature says that it is
  */
-export function readClaim(payload: Buffer): SignedClaim | undefined {
+export function readClaim(payload: Buffer, expected = COSIGN_TYPE): SignedClaim | undefined {
   const body = exactly(objectOf(payload), ['critical', 'optional']);
   if (body === undefined || !isOptional(body['optional'])) return undefined;
   const { type, image, identity } = exactly(body['critical'], ['type', 'image', 'identity']) ?? {};
   const digest = exactly(image, ['docker-manifest-digest'])?.['docker-manifest-digest'];
   const reference = exactly(identity, ['docker-reference'])?.['docker-reference'];
-  if (type !== TYPE || typeof digest !== 'string' || typeof reference !== 'string') return undefined;
+  if (type !== expected || typeof digest !== 'string' || typeof reference !== 'string') return undefined;
   return { digest, reference };
 }
 

@@ -1,0 +1,107 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { useScratch } from '../base/testing.js';
+import { imageOf } from './image-fixture.js';
+import { PullHouse } from './pull-fixture.js';
+import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
+import { GpgKey, simplePayload } from './trust/simple/gpg-fixture.js';
+
+const scratch = useScratch('simple-signing');
+let storage: PullHouse;
+let registry: FixtureRegistry;
+let house: PullHouse;
+let key: GpgKey;
+
+beforeAll(async () => {
+  storage = await new PullHouse().open();
+  registry = await startRegistry(join(storage.root, 'registry'));
+});
+afterAll(async () => {
+  await registry.stop();
+  await storage.close();
+});
+beforeEach(async () => {
+  key = await GpgKey.make(scratch, 'k');
+  house = new PullHouse();
+  house.hosts('r.test', `server = "http://${registry.address}"\n`);
+  const keyPath = scratch.path('keys.asc');
+  writeFileSync(keyPath, await key.publicKeys({ armor: true }));
+  const docker = { 'r.test': [{ type: 'signedBy', keyType: 'GPGKeys', keyPath }] };
+  const policy = { default: [{ type: 'insecureAcceptAnything' }], transports: { docker } };
+  writeFileSync(scratch.path('policy.json'), JSON.stringify(policy));
+  mkdirSync(scratch.path('registries.d'));
+  await house.open({ signaturePolicy: scratch.path('policy.json'), registriesD: scratch.path('registries.d') });
+});
+afterEach(() => house.close());
+
+let counter = 0;
+
+async function push(): Promise<{ name: string; path: string; digest: string; id: string }> {
+  const repository = `team/app${counter++}`;
+  const image = imageOf({ layers: [[{ name: 'f', data: repository }]] });
+  await registry.push(repository, 'v1', image);
+  const { digest } = image.manifest;
+  return { name: `r.test/${repository}:v1`, path: `${repository}@${digest.replace(':', '=')}`, digest, id: image.id };
+}
+
+function lookaside(base: string): void {
+  writeFileSync(scratch.path('registries.d', 'r.yaml'), `docker:\n  r.test:\n    lookaside: ${base}\n`);
+}
+
+function leave(path: string, signatures: readonly Buffer[]): void {
+  mkdirSync(scratch.path('sigs', path), { recursive: true });
+  signatures.forEach((bytes, index) => writeFileSync(scratch.path('sigs', path, `signature-${index + 1}`), bytes));
+}
+
+describe('an image that must be signed by a GPG key', () => {
+  it('is pulled with a good signature among others, in files', async () => {
+    const { name, path, digest, id } = await push();
+    lookaside(`file://${scratch.path('sigs')}`);
+    leave(path, [Buffer.from('no message'), await key.sign(simplePayload(digest, name))]);
+    expect((await house.service.pull(name)).id).toBe(id);
+  });
+
+  it('is pulled with a good signature that a server has', async () => {
+    const { name, path, digest, id } = await push();
+    const signature = await key.sign(simplePayload(digest, name));
+    const seen: string[] = [];
+    const address = await house.serve((request, response) => {
+      seen.push(request.url ?? '');
+      if (request.url?.endsWith('/signature-1')) response.end(signature);
+      else response.writeHead(404).end();
+    });
+    lookaside(`http://${address}/base/`);
+    expect((await house.service.pull(name)).id).toBe(id);
+    expect(seen).toEqual([`/base/${path}/signature-1`, `/base/${path}/signature-2`]);
+  });
+
+  it('is refused without one, saying why', async () => {
+    const { name, path, digest } = await push();
+    const failure = async (): Promise<string> => {
+      const { code, message } = await house.failure(name);
+      expect(code).toBe('signature-validation-failed');
+      return message;
+    };
+    lookaside(`file://${scratch.path('sigs')}`);
+    expect(await failure()).toContain('it has no signature');
+    const stranger = await GpgKey.make(scratch, 's');
+    const zero = `sha256:${'0'.repeat(64)}`;
+    const payloads = [
+      simplePayload(zero, name),
+      simplePayload(digest, 'r.test/other:v1'),
+      simplePayload(digest, name, 'cosign container image signature'),
+    ];
+    leave(path, [await stranger.sign(simplePayload(digest, name))]);
+    expect(await failure()).toMatch(/: a signature is of no trusted key$/);
+    const own: Buffer[] = [];
+    for (const text of payloads) own.push(await key.sign(text));
+    leave(path, own);
+    const message = await failure();
+    expect(message).toContain(`a signature is of "${zero}"`);
+    expect(message).toContain('a signature is for "r.test/other:v1", which matchRepoDigestOrExact does not accept');
+    expect(message).toContain('a signature claims nothing that is understood');
+  });
+});
