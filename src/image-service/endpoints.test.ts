@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -90,6 +91,77 @@ describe('mirrors', () => {
     const auth = { username: 'me', password: 'secret' };
     expect((await house.service.pull('r.test/x', { auth })).id).toBe(hello.id);
     expect(seen).toEqual([undefined, undefined]);
+  });
+});
+
+describe('a server that redirects', () => {
+  /** Gives a token to anybody, and content only with it. */
+  async function store(seen: (string | undefined)[] = []): Promise<string> {
+    const address: string = await house.serve((request, response) => {
+      if (request.url?.startsWith('/token')) {
+        seen.push(`token: ${request.headers.authorization ?? 'nobody'}`);
+        response.end('{"token":"open"}');
+        return;
+      }
+      seen.push(request.headers.authorization);
+      if (request.headers.authorization === 'Bearer open') { serveImage(hello)(request, response); return; }
+      const challenge = `Bearer realm="http://${address}/token",service="store"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+    });
+    return address;
+  }
+
+  it('to one that asks for a token has that one’s challenge answered, without anybody’s credentials', async () => {
+    const seen: (string | undefined)[] = [];
+    const target = await store(seen);
+    const front = await house.serve((request, response) => {
+      expect(request.headers.authorization).toBeUndefined();
+      response.writeHead(307, { location: `http://${target}${request.url ?? ''}` }).end();
+    });
+    house.hosts('r.test', `server = "http://${front}"`);
+    const auth = { username: 'me', password: 'secret' };
+    expect((await house.service.pull('r.test/x', { auth })).id).toBe(hello.id);
+    expect(seen.slice(0, 3)).toEqual([undefined, 'token: nobody', 'Bearer open']);
+    expect(seen).not.toContain('token: Basic bWU6c2VjcmV0');
+  });
+
+  it('is not blamed for what the other answers', async () => {
+    const target = await house.serve((_, response) => void response.writeHead(404).end());
+    const front = await house.serve(
+      (request, response) => void response.writeHead(307, { location: `http://${target}${request.url ?? ''}` }).end(),
+    );
+    house.hosts('r.test', `server = "http://${front}"`);
+    const { message } = await house.failure('r.test/x');
+    expect(message).toContain(
+      `http://${target}, to which http://${front} redirects, answered 404 for manifests/latest`,
+    );
+  });
+});
+
+describe('a server that codes its answers', () => {
+  const codings = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync } as const;
+
+  it.each(Object.entries(codings))('with %s, though it is asked not to, is understood', async (coding, encode) => {
+    const asked = new Set<string | undefined>();
+    const blobs = new Map([hello.manifest, ...hello.blobs].map((blob) => [blob.digest, blob]));
+    await house.registry('coded.test', (request, response) => {
+      asked.add(request.headers['accept-encoding']);
+      const blob = blobs.get(request.url?.split('/').pop()?.split('?')[0] ?? '') ?? hello.manifest;
+      const headers = { 'content-type': blob.mediaType, 'content-encoding': coding };
+      response.writeHead(200, headers).end(encode(blob.data));
+    });
+    expect((await house.service.pull('coded.test/x')).id).toBe(hello.id);
+    expect([...asked]).toEqual(['identity']);
+  });
+
+  it('in a way that is not known is named', async () => {
+    await house.registry(
+      'odd.test',
+      (_, response) => void response.writeHead(200, { 'content-encoding': 'odd' }).end('x'),
+    );
+    expect((await house.failure('odd.test/x')).message).toMatch(
+      /sends the content coding "odd", which is not asked for/,
+    );
   });
 });
 

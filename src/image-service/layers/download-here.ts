@@ -24,10 +24,10 @@ let pool: HttpPool | undefined;
 
 /** Downloads and unpacks a blob in this thread. @throws what the registry, the network or the job have to say */
 export async function downloadHere(order: DownloadOrder, options: DownloadHereOptions): Promise<void> {
-  const { endpoint, image, authorization, http, ...rest } = order;
+  const { endpoint, image, authorizations, http, ...rest } = order;
   const { job, authorize, onTrouble } = options;
   pool ??= new HttpPool(http.timeouts, new Proxies(http.environment));
-  const session = new RegistrySession(endpoint, { http: pool, image, authorize, authorization });
+  const session = new RegistrySession(endpoint, { http: pool, image, authorize, authorizations });
   const download = new Download({ session, ...rest, onTrouble });
   download.onReceived = nowAndThen(options.onReceived);
   try {

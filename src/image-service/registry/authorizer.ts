@@ -1,4 +1,5 @@
 import { parseChallenges } from './challenge.js';
+import { ANONYMOUS } from './credentials.js';
 import { credentialsFor, type CredentialSources } from './credentials-for.js';
 import type { Endpoint } from './endpoint.js';
 import type { HttpPool } from './http.js';
@@ -7,6 +8,8 @@ import { basicHeader, fetchToken, type TokenRequest } from './token.js';
 
 /** A 401. */
 export interface Refused {
+  /** Who refuses: the server itself, or one that it redirects to. */
+  readonly origin: string;
   /** Its `WWW-Authenticate`. */
   readonly challenges: string | string[] | undefined;
   /** The `Authorization` that it refuses. */
@@ -36,14 +39,18 @@ export function authorizer(endpoint: Endpoint, { http, tokens, sources }: Author
     return token.text;
   }
 
-  async function answer({ challenges, authorization, repository }: Refused, signal?: AbortSignal): Promise<string> {
-    const { credentials } = await credentialsFor(endpoint, sources);
+  async function answer(refused: Refused, signal?: AbortSignal): Promise<string> {
+    const { origin, challenges, authorization, repository } = refused;
+    const isOwn = origin === new URL(endpoint.base).origin;
+    // Nobody's credentials are for whoever a server redirects to; without any, many give a token.
+    const { credentials } = isOwn ? await credentialsFor(endpoint, sources) : { credentials: ANONYMOUS };
+    const asked: Endpoint = isOwn ? endpoint : { ...endpoint, base: origin };
     if (credentials.kind === 'registry') return `Bearer ${credentials.token}`;
     const offered = parseChallenges(challenges);
     const challenge = offered.find(({ scheme }) => scheme === 'bearer');
     const scope = `repository:${repository}:pull`;
     if (challenge !== undefined)
-      return `Bearer ${await tokenFor({ endpoint, challenge, credentials, scope, signal }, authorization)}`;
+      return `Bearer ${await tokenFor({ endpoint: asked, challenge, credentials, scope, signal }, authorization)}`;
     const basic = offered.some(({ scheme }) => scheme === 'basic');
     return basic && credentials.kind === 'basic' ? basicHeader(credentials) : '';
   }

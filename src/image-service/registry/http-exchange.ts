@@ -7,10 +7,17 @@ import { abortReason } from '../../base/abort.js';
 import { makeSysError } from '../../base/sys/libc.js';
 import { HttpBody } from './http-body.js';
 
+/** To be read once, or destroyed. */
+export interface AnswerBody extends AsyncIterable<Uint8Array> {
+  destroy(): void;
+}
+
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly body: HttpBody;
+  readonly body: AnswerBody;
+  /** Who answered: after redirects another than who was asked. */
+  readonly origin: string;
 }
 
 export interface HttpTimeouts {
@@ -48,7 +55,7 @@ export function exchange(url: URL, options: ExchangeOptions): Promise<HttpAnswer
     request.on('error', reject);
     request.once('response', (message) => {
       const answered = new HttpBody(message, { ...bodyOptions, origin: url.origin, signal });
-      resolve({ status: message.statusCode ?? 0, headers: message.headers, body: answered });
+      resolve({ status: message.statusCode ?? 0, headers: message.headers, body: answered, origin: url.origin });
     });
     // A request that has no connection yet keeps its error to itself.
     const end = (error: Error): void => {

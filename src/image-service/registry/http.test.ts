@@ -182,7 +182,7 @@ describe('HttpPool', () => {
     });
     const { body } = await poolWith().send(ENDPOINT, { url });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    await expect(textOf({ status: 200, headers: {}, body })).rejects.toThrow('the connection broke');
+    await expect(textOf({ status: 200, headers: {}, origin: '', body })).rejects.toThrow('the connection broke');
   });
 });
 

@@ -5,6 +5,7 @@ import { BoundedMap } from '../../base/bounded-map.js';
 import { errnoOf, unavailable } from '../../base/errors.js';
 import type { Endpoint, TlsSettings } from './endpoint.js';
 import { HttpAgents } from './http-agents.js';
+import { decoded } from './http-encoding.js';
 import { exchange, type HttpAnswer, type HttpTimeouts } from './http-exchange.js';
 import { noAnswer } from './no-answer.js';
 import { Proxies, type Environment } from './proxies.js';
@@ -15,6 +16,8 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** `Authorization` by origin: each server gets its own, whoever redirects to it. */
+  readonly authorizations?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,6 +29,8 @@ export interface HttpSettings {
 }
 
 const MAX_REDIRECTS = 10;
+/** Digests are of contents as they are, and some servers code what nobody forbids them to. */
+const PLAIN = { 'accept-encoding': 'identity' };
 const MAX_CONTEXTS = 32;
 /** Headers that belong to one server; a redirect to another must not carry them. */
 const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
@@ -50,13 +55,15 @@ export class HttpPool {
    * Sends a request and follows redirects. The body must be read to its end or destroyed.
    * @throws unavailable naming the server if there is no answer; cancelled or deadline-exceeded for the signal.
    */
-  async send(endpoint: Endpoint, { url, ...rest }: HttpRequest): Promise<HttpAnswer> {
+  async send(endpoint: Endpoint, { url, authorizations = {}, ...rest }: HttpRequest): Promise<HttpAnswer> {
     let target = new URL(url);
-    let headers: Record<string, string> = { ...endpoint.headers, ...rest.headers };
+    let headers: Record<string, string> = { ...PLAIN, ...endpoint.headers, ...rest.headers };
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const answer = await this.#sendOnce(endpoint, { ...rest, url: target.href, headers });
+      const authorization = authorizations[target.origin];
+      const all = authorization === undefined ? headers : { ...headers, authorization };
+      const answer = await this.#sendOnce(endpoint, { ...rest, url: target.href, headers: all });
       const next = redirectOf(answer, target);
-      if (next === undefined) return answer;
+      if (next === undefined) return decoded(answer);
       answer.body.destroy();
       if (next.origin !== target.origin) {
         // Who is asked by POST is shown a secret in the body.

@@ -36,8 +36,8 @@ export interface SessionOptions {
   readonly http: HttpPool;
   readonly image: ImagePlace;
   readonly authorize: Authorize;
-  /** What an earlier request was answered for. */
-  readonly authorization?: string | undefined;
+  /** What earlier requests were answered for, by origin. */
+  readonly authorizations?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface SessionOptions {
 export interface SessionOrder {
   readonly endpoint: Endpoint;
   readonly image: ImagePlace;
-  readonly authorization: string | undefined;
+  readonly authorizations: Readonly<Record<string, string>>;
   readonly http: HttpSettings;
 }
 
@@ -53,17 +53,17 @@ export interface SessionOrder {
 export class RegistrySession {
   readonly endpoint: Endpoint;
   readonly #options: SessionOptions;
-  #authorization: string | undefined;
+  #authorizations: Readonly<Record<string, string>>;
 
   constructor(endpoint: Endpoint, options: SessionOptions) {
     this.endpoint = endpoint;
     this.#options = options;
-    this.#authorization = options.authorization;
+    this.#authorizations = options.authorizations ?? {};
   }
 
   /** The same conversation, to be ended by another signal. */
   withSignal(signal: AbortSignal): RegistrySession {
-    return new RegistrySession(this.endpoint, { ...this.#options, authorization: this.#authorization, signal });
+    return new RegistrySession(this.endpoint, { ...this.#options, authorizations: this.#authorizations, signal });
   }
 
   get order(): SessionOrder {
@@ -72,7 +72,7 @@ export class RegistrySession {
     return {
       endpoint: this.endpoint,
       image: { registry, repository },
-      authorization: this.#authorization,
+      authorizations: this.#authorizations,
       http: http.settings,
     };
   }
@@ -81,7 +81,8 @@ export class RegistrySession {
   async authorize(refused: Refused): Promise<string | undefined> {
     const { authorize, signal } = this.#options;
     const authorization = await authorize(refused, signal);
-    if (authorization !== undefined) this.#authorization = authorization;
+    if (authorization !== undefined)
+      this.#authorizations = { ...this.#authorizations, [refused.origin]: authorization };
     return authorization;
   }
 
@@ -141,8 +142,10 @@ export class RegistrySession {
   }
 
   async #answerChallenge(answer: HttpAnswer): Promise<boolean> {
-    const challenges = answer.headers['www-authenticate'];
-    const refused = { challenges, authorization: this.#authorization, repository: this.#repository };
+    const { origin, headers } = answer;
+    const challenges = headers['www-authenticate'];
+    const authorization = this.#authorizations[origin];
+    const refused = { origin, challenges, authorization, repository: this.#repository };
     return (await this.authorize(refused)) !== undefined;
   }
 
@@ -156,9 +159,7 @@ export class RegistrySession {
 
   #send(url: string, headers: Record<string, string>): Promise<HttpAnswer> {
     const { http, signal } = this.#options;
-    const authorization = this.#authorization;
-    const all = authorization === undefined ? headers : { ...headers, authorization };
-    return http.send(this.endpoint, { url, headers: all, signal });
+    return http.send(this.endpoint, { url, headers, authorizations: this.#authorizations, signal });
   }
 }
 
@@ -197,7 +198,9 @@ function verifyManifest(bytes: Buffer, expected: string | string[] | undefined, 
 /** The error for an answer that is not 200, with what the registry says of it. */
 async function refusal(answer: HttpAnswer, endpoint: Endpoint, path: string): Promise<GantryError> {
   const said = await errorText(answer);
-  const message = `${new URL(endpoint.base).origin} answered ${answer.status} for ${path}${said === '' ? '' : `: ${said}`}`;
+  const asked = new URL(endpoint.base).origin;
+  const redirected = answer.origin === asked ? '' : `, to which ${asked} redirects,`;
+  const message = `${answer.origin}${redirected} answered ${answer.status} for ${path}${said === '' ? '' : `: ${said}`}`;
   if (answer.status === 401) return unauthenticated(message);
   if (answer.status === 403) return permissionDenied(message);
   if (answer.status === 404) return notFound(message);
