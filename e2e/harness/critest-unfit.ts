@@ -53,6 +53,26 @@ const NO_RECURSIVE_READONLY: Unfit = {
   ],
 };
 
+/** Plug-ins of the node resource interface are not served yet: critest is given no socket for them. */
+export const NO_NRI: Unfit = {
+  says: 'NRI socket not configured (use -nri-socket flag)',
+  specs: [
+    'NRI CreateContainer contract should fail CreateContainer when the NRI hook errors, leak nothing, and allow retry',
+    'NRI CreateContainer contract should not expose container while CreateContainer hook is in progress',
+    'NRI RunPodSandbox contract should fail RunPodSandbox and clean up when the NRI hook errors, then allow retry',
+    'NRI RunPodSandbox contract should not expose sandbox while RunPodSandbox hook is in progress',
+    'NRI RunPodSandbox contract should not start workload containers until RunPodSandbox hook completes',
+    'NRI StopPodSandbox contract should handle StopPodSandbox idempotently and never reuse sandbox',
+    'NRI StopPodSandbox contract should stop all workload containers and keep sandbox accessible while StopPodSandbox hook is in progress',
+    'NRI container lifecycle (failed container) should receive CreateContainer, StartContainer, StopContainer, and RemoveContainer for a container that exits with a non-zero code',
+    'NRI container lifecycle should receive CreateContainer, StartContainer, StopContainer, and RemoveContainer in strict order with correct metadata',
+    'NRI plugin synchronization should receive a callback for container created during the Synchronize call',
+    'NRI plugin synchronization should receive information about all containers without the race condition during initialization',
+    'NRI plugin synchronization should synchronize a newly connected plugin with existing pods and containers',
+    'NRI pod sandbox lifecycle should receive RunPodSandbox, StopPodSandbox, and RemovePodSandbox in strict order with correct metadata',
+  ],
+};
+
 /** What this host's kernel is not fit for. */
 export function unfitForHost(): readonly Unfit[] {
   return hasAppArmor() ? [] : [NO_APPARMOR];

@@ -56,6 +56,7 @@ describe('loadConfig', () => {
       certsDirs: ['/etc/containers/certs.d', '/etc/docker/certs.d'],
       pinned: [],
       registriesConf: '/etc/containers/registries.conf',
+      registriesD: '/etc/containers/registries.d',
       signaturePolicy: '/etc/containers/policy.json',
       authFiles: ['/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
       namespacedAuthDir: '/etc/crio/auth',
@@ -135,12 +136,12 @@ log: { level: debug, format: json }\n`;
   it('demands the file that was named, and says what is wrong with it', async () => {
     expect(await problemsOf()).toEqual(['DIR/gantry.yaml: does not exist']);
     await mkdir(main);
-    expect((await problemsOf())[0]).toMatch(/^DIR\/gantry.yaml: cannot be read: EISDIR/);
+    expect((await problemsOf())[0]).toMatch(/^DIR\/gantry.yaml: cannot be read: .* is no file$/);
   });
 
   it('refuses a drop-in that cannot be read', async () => {
     await mkdir(join(dir, 'conf.d', 'x.yaml'), { recursive: true });
-    expect((await problemsOf(programs))[0]).toMatch(/^DIR\/conf.d\/x.yaml: cannot be read: EISDIR/);
+    expect((await problemsOf(programs))[0]).toMatch(/^DIR\/conf.d\/x.yaml: cannot be read: .* is no file$/);
   });
 
   it('names the drop-in that set a value which fails a later check', async () => {

@@ -104,7 +104,10 @@ describe('a server that redirects', () => {
         return;
       }
       seen.push(request.headers.authorization);
-      if (request.headers.authorization === 'Bearer open') { serveImage(hello)(request, response); return; }
+      if (request.headers.authorization === 'Bearer open') {
+        serveImage(hello)(request, response);
+        return;
+      }
       const challenge = `Bearer realm="http://${address}/token",service="store"`;
       response.writeHead(401, { 'www-authenticate': challenge }).end();
     });

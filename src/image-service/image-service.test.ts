@@ -289,7 +289,7 @@ describe('mounts', () => {
     await service.sweep();
     writeFileSync(join(scratch, 'file'), '');
     const bad = { owner: 'a', target: join(scratch, 'file/rootfs'), writable: join(scratch, 'a') };
-    expect(await failure(service.mountRootfs({ imageId, ...bad }))).toMatch(/ENOTDIR/);
+    expect(await failure(service.mountRootfs({ imageId, ...bad }))).toMatch(/EEXIST/);
     await service.remove(imageId);
     expect(inStore('layers')).toEqual([]);
   });

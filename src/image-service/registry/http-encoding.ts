@@ -26,7 +26,7 @@ export function decoded(answer: HttpAnswer): HttpAnswer {
     answer.body.destroy();
     throw unavailable(`${answer.origin} sends the content coding ${JSON.stringify(coding)}, which is not asked for`);
   }
-  const { 'content-length': length, ...rest } = headers;
+  const rest = Object.fromEntries(Object.entries(headers).filter(([key]) => key !== 'content-length'));
   return { ...answer, headers: rest, body: new DecodedBody(answer.body, decoder) };
 }
 

@@ -36,7 +36,7 @@ describe('checkResources', () => {
     [{ cpuPeriod: -1 }, 'cpu_period is negative'],
     [{ cpuQuota: -2 }, 'cpu_quota is negative'],
     [{ cpuShares: -1 }, 'cpu_shares is negative'],
-    [{ memoryLimit: -1 }, 'memory_limit_in_bytes is negative'],
+    [{ memoryLimit: -2 }, 'memory_limit_in_bytes is negative'],
     [{ memorySwapLimit: -2 }, 'memory_swap_limit_in_bytes is negative'],
     [{ oomScoreAdj: 1001 }, 'oom_score_adj is not between -1000 and 1000'],
     [{ oomScoreAdj: -1001 }, 'oom_score_adj is not between -1000 and 1000'],

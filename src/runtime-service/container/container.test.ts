@@ -310,7 +310,7 @@ describe('a running container', () => {
     const spec = await currentSpec(own.context, own.get(id));
     expect(spec?.linux.resources).toMatchObject({ cpu: { shares: 100 }, memory: { limit: 64 << 20 } });
     const bad = updateContainer(own.context, id, { ...NO_LIMITS, cpusetCpus: '4000' });
-    expect((await rejection(bad)).code).toBe('internal');
+    expect((await rejection(bad)).code).toBe('invalid-argument');
     expect(own.get(id).status).toEqual(status);
     await stopContainer(own.context, id, 0);
     expect(own.get(id).status).toMatchObject({ resources: { cpuShares: 100, memoryLimit: 64 << 20 } });

@@ -71,7 +71,7 @@ describe('a creation that fails leaves nothing', () => {
       [{ command: ['no-such-program'] }, /: .*"no-such-program"/],
       [{ command: ['x\0'] }, /^(?!not-found)/],
       [{ metadata: { name: 'x\0', attempt: 0 } }, /^invalid-argument: .*cannot start/],
-      [{ resources: { ...NO_LIMITS, cpusetCpus: '4000' } }, /^internal: .*cpuset/],
+      [{ resources: { ...NO_LIMITS, cpusetCpus: '4000' } }, /^invalid-argument: .*cpuset/],
     ];
     const own = await ContainerWorld.make(scratch);
     const sandboxId = await own.sandbox();

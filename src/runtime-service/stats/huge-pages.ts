@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { readIfExists } from '../../base/files.js';
 import { present } from './present.js';
 import { parseNumber } from './parse-values.js';
 import type { CgroupHost } from './read-cgroup.js';
@@ -19,7 +20,7 @@ export async function readHugePages(host: CgroupHost, path: string, sizes?: read
   const dir = host.version === 2 ? join(host.mount, path) : join(host.mount, 'hugetlb', path);
   const [current, peakFile] = host.version === 2 ? ['current', ''] : ['usage_in_bytes', 'max_usage_in_bytes'];
   const number = async (file: string): Promise<bigint | undefined> =>
-    parseNumber(await readFile(join(dir, file), 'utf8').catch(() => undefined));
+    parseNumber(await readIfExists(join(dir, file)).catch(() => undefined));
   const uses = (sizes ?? (await pageSizes())).map(async (pageSize) => {
     const usage = await number(`hugetlb.${pageSize}.${current}`);
     if (usage === undefined) return [];

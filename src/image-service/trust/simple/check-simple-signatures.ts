@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-
 import { failedPrecondition, signatureRefused } from '../../../base/errors.js';
+import { readRegular } from '../../../base/files.js';
 import { formatReference } from '../../registry/reference.js';
 import { signedRequirements, type SignedImage } from '../check-signatures.js';
 import { matchesIdentity } from '../identity.js';
@@ -37,7 +36,7 @@ export function simpleRequirements(rule: Rule, what: string): SimpleRequirement[
 async function readKeyring(source: GpgKeySource): Promise<Buffer> {
   if ('data' in source) return source.data;
   try {
-    return toKeyring(await readFile(source.path));
+    return toKeyring(await readRegular(source.path));
   } catch (error) {
     throw failedPrecondition(`the keys in ${source.path} cannot be used`, error);
   }

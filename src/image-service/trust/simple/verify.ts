@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { failedPrecondition, hasCode } from '../../../base/errors.js';
+import { readRegular } from '../../../base/files.js';
 import { run, type RunResult } from '../../../base/spawn.js';
 
 const TIMEOUT_MS = 30_000;
@@ -22,7 +23,7 @@ export async function signedText(message: Buffer, keyrings: readonly Buffer[]): 
     const options = ['--homedir', directory, '--status-fd', '1', '--output', text];
     const { exitCode, stdout } = await gpgv([...options, ...files.flatMap((file) => ['--keyring', file]), signed]);
     if (exitCode !== 0 || !isGood(stdout.toString('latin1'))) return undefined;
-    return await readFile(text).catch(() => undefined);
+    return await readRegular(text).catch(() => undefined);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { readdir, symlink } from 'node:fs/promises';
+import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -18,8 +18,12 @@ let own: ContainerWorld;
 let backend: StreamingBackend;
 let id: string;
 
+/** While it is there, the runtime fails. */
+const broken = (): string => scratch.path('broken');
+
 beforeEach(async () => {
-  own = await ContainerWorld.make(scratch);
+  const body = `if [ -e ${broken()} ]; then echo secret >&2; exit 255; fi; exec ${RUNC} "$@"`;
+  own = await ContainerWorld.make(scratch, { runtimePath: await scratch.script('breakable', body) });
   for (const name of ['stty', 'nohup', 'sha256sum', 'wc', 'dd', 'tty', 'seq'])
     await symlink('busybox', scratch.path('image', 'bin', name));
   id = await own.run(await own.sandbox(), 'exec sleep 300');
@@ -75,9 +79,7 @@ describe('exec without a terminal', () => {
   });
 
   it('says a failure of the runtime’s own as such, and nothing to the client’s streams', async () => {
-    const path = await scratch.script('failing', 'echo secret >&2; exit 255');
-    const { options } = own.context.runtimes.get('');
-    Object.assign(options, { path });
+    await writeFile(broken(), '');
     for (const session of [new TestSession(), new TestSession({ tty: true })]) {
       const error = await rejection(exec(session, 'true'));
       expect(error.code).toBe('internal');
@@ -85,7 +87,7 @@ describe('exec without a terminal', () => {
       expect([session.stdout.text, session.stderr?.text ?? '']).toEqual(['', '']);
     }
     expect(await execCgroups()).toEqual([]);
-    Object.assign(options, { path: RUNC });
+    await rm(broken());
   });
 
   it('carries much both ways, at the pace of a client that rests', async () => {
