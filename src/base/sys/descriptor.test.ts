@@ -5,8 +5,23 @@ import { describe, expect, it } from '@jest/globals';
 
 import { start } from '../spawn.js';
 import { until } from '../testing.js';
-import { bytesWaiting, closeAll, makePipe, openDescriptor, readRest } from './descriptor.js';
+import { bytesWaiting, closeAll, hasHungUp, makePipe, openDescriptor, readRest } from './descriptor.js';
+import { readProcess } from './process.js';
 import { openTerminal, setTerminalSize } from './terminal.js';
+
+describe('a socket', () => {
+  it('is asked whether it was hung up on while children end, whose signals cut calls short', async () => {
+    const { read, write } = makePipe();
+    const children = Array.from({ length: 40 }, () => start('sleep', ['0.05'], { stdio: 'ignore' }));
+    // None of them is reaped before this turn is over.
+    const live = (): boolean => children.some(({ pid = 0 }) => readProcess(pid) !== undefined);
+    while (live()) for (let count = 0; count < 2_000; count++) expect(hasHungUp(read)).toBe(false);
+    await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
+    closeSync(write);
+    expect(hasHungUp(read)).toBe(true);
+    closeSync(read);
+  });
+});
 
 describe('a pipe', () => {
   it('is one that a child can open anew, and tells how much waits in it', async () => {

@@ -2,7 +2,7 @@ import { closeSync, readSync } from 'node:fs';
 import { createServer, Socket, type SocketConstructorOpts } from 'node:net';
 
 import { errnoOf } from '../errors.js';
-import { check, libcIoctl, libcPipe2, libcPoll } from './libc.js';
+import { check, libcIoctl, libcPipe2, libcPoll, uninterrupted } from './libc.js';
 
 /** Descriptors that `node:net` does not open by itself: ends of pipes, terminals, sockets of packets, pidfds. */
 
@@ -45,7 +45,7 @@ export function hasHungUp(fd: number): boolean {
   const asked = Buffer.alloc(8);
   asked.writeInt32LE(fd, 0);
   asked.writeInt16LE(POLLRDHUP, 4);
-  check(libcPoll(asked, 1, 0) as number, 'poll', String(fd));
+  uninterrupted(() => check(libcPoll(asked, 1, 0) as number, 'poll', String(fd)));
   return (asked.readInt16LE(6) & (POLLRDHUP | POLLHUP)) !== 0;
 }
 

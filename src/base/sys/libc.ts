@@ -118,6 +118,20 @@ export function check(result: number, syscall: string, detail: string): number {
   throw makeSysError(code, syscall, `${syscall} ${detail}: ${code}`);
 }
 
+/**
+ * Makes a call again that a signal has cut short (signal(7)): a child that ends is one, and some calls say EINTR to it even
+ * where they do not wait, as poll(2).
+ */
+export function uninterrupted<T>(call: () => T): T {
+  for (;;) {
+    try {
+      return call();
+    } catch (error) {
+      if ((error as Partial<SysError>).code !== 'EINTR') throw error;
+    }
+  }
+}
+
 /** Also rebuilds an error that crossed from the worker thread. */
 export function makeSysError(code: string, syscall: string, message: string): SysError {
   return Object.assign(new Error(message), { code, syscall });

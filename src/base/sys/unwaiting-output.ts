@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, write as writeFile, writeSyn
 import { promisify } from 'node:util';
 
 import { errnoOf } from '../errors.js';
-import { check, libcDup2, libcSend } from './libc.js';
+import { check, libcDup2, libcSend, uninterrupted } from './libc.js';
 
 const write = promisify(writeFile);
 
@@ -52,7 +52,9 @@ function pipeOutput(fd: number): UnwaitingOutput {
 
 function socketOutput(fd: number): UnwaitingOutput {
   const send = (bytes: Buffer): number =>
-    check(Number(libcSend(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL)), 'send', String(fd));
+    uninterrupted(() =>
+      check(Number(libcSend(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL)), 'send', String(fd)),
+    );
   const writeNow = (bytes: Buffer): number => unlessFull(() => send(bytes));
   return { write: writeNow, writeNow };
 }
