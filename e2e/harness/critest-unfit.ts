@@ -73,6 +73,12 @@ export const NO_NRI: Unfit = {
   ],
 };
 
+/** As with containerd: an image's mount is read-only whether `readonly` is set or not, which users of crictl leave out. */
+export const READ_ONLY_ANYWAY: Unfit = {
+  says: 'Runtime accepted Image Volume with Readonly=false; rejection is not yet enforced.',
+  specs: ['Image Volume [Feature:ImageVolume] should reject Image Volume with Readonly set to false'],
+};
+
 /** What this host's kernel is not fit for. */
 export function unfitForHost(): readonly Unfit[] {
   return hasAppArmor() ? [] : [NO_APPARMOR];
