@@ -64,7 +64,7 @@ export function attacks(): Attack[] {
       what: 'as many attributes as there may be',
       name: 'many-attributes',
       image: threeOf((layer) =>
-        times(20_000, (i) => ({ name: `${layer}-${i}`, flag: '5', pax: attributes('a', 400, 5) })),
+        times(5_000, (i) => ({ name: `${layer}-${i}`, flag: '5', pax: attributes('a', 400, 5) })),
       ),
     },
     {

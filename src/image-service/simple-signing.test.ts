@@ -7,7 +7,7 @@ import { useScratch } from '../base/testing.js';
 import { imageOf } from './image-fixture.js';
 import { PullHouse } from './pull-fixture.js';
 import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
-import { GpgKey, simplePayload } from './trust/simple/gpg-fixture.js';
+import { GpgKey, simplePayload } from './trust/simple/testing.js';
 
 const scratch = useScratch('simple-signing');
 let storage: PullHouse;

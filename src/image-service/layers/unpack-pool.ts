@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { abortable } from '../../base/abort.js';
+import { abortable, settlesWithin } from '../../base/abort.js';
 import { ensureDirectory } from '../../base/files.js';
 import { Download } from '../registry/download.js';
 import type { UnpackLimits } from './tar-reader.js';
@@ -27,6 +27,10 @@ export interface UnpackOptions {
 const OWN_DOWNLOAD = 1 << 20;
 /** How long a thread is kept for the next layer: starting one takes longer than unpacking a small layer. */
 const IDLE_MS = 10_000;
+
+/** How long work that was cut short is waited for, before its thread is given up. */
+const LEAVE_MS = 500;
+const done = (): Promise<void> => Promise.resolve();
 
 interface Idle {
   readonly thread: UnpackThread;
@@ -60,7 +64,13 @@ export class UnpackPool {
   /** Unpacks and verifies one layer while its bytes arrive. On failure the directory is left to the caller. */
   async unpack(options: UnpackOptions): Promise<DiskUse> {
     await ensureDirectory(options.directory);
-    return this.#with((thread) => abortable(feed(thread, options), options.signal), options.signal);
+    let feeding: Promise<unknown> = Promise.resolve();
+    const use = (thread: UnpackThread): Promise<DiskUse> => {
+      const fed = feed(thread, options);
+      feeding = fed;
+      return abortable(fed, options.signal);
+    };
+    return this.#with(use, () => feeding);
   }
 
   /**
@@ -104,15 +114,15 @@ export class UnpackPool {
     await Promise.all(idle.map(({ thread }) => thread.end()));
   }
 
-  /** @param signal what is cut short by it may go on */
-  async #with<T>(use: (thread: UnpackThread) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** @param work what may go on with the thread for a moment when its caller has left */
+  async #with<T>(use: (thread: UnpackThread) => Promise<T>, work: () => Promise<unknown> = done): Promise<T> {
     const thread = await this.#take();
     try {
       const result = await use(thread);
       await this.#give(thread);
       return result;
     } catch (error) {
-      if (signal?.aborted !== true && (await thread.recover())) await this.#give(thread);
+      if ((await settlesWithin(work(), LEAVE_MS)) && (await thread.recover())) await this.#give(thread);
       else await this.#replace(thread);
       throw error;
     }

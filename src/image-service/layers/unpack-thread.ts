@@ -13,6 +13,8 @@ type Answer = Exclude<FromWorker['type'], 'ready' | 'taken' | 'received' | 'trou
 const MESSAGE_BYTES = 256 << 10;
 /** Messages on their way, at most; more only cost memory. */
 const WINDOW = 4;
+/** In MB. What a layer may take is bounded far below; a young generation of the usual size would take more than all else of a thread. */
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 } as const;
 /** A chunk is unpacked in a few milliseconds, on a bad disk in a second. */
 const END_MS = 5_000;
 /** What is left to do then is to answer what has been asked. */
@@ -21,7 +23,7 @@ const RECOVER_MS = 1_000;
 /** The main thread's end of an unpacking thread. After an error it is of no use before {@link UnpackThread.recover}: else end it. */
 export class UnpackThread {
   /** Made of unpack-worker.ts, in one file with all that it needs of ours. */
-  readonly #worker = new Worker(new URL('./unpack-worker.bundle.js', import.meta.url));
+  readonly #worker = new Worker(new URL('./unpack-worker.bundle.js', import.meta.url), { resourceLimits: HEAP });
   /** Buffers are handed over, not copied, and come back to be filled again: a fast download leaves no garbage. */
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #filling: Uint8Array<ArrayBuffer> | undefined;

@@ -1,6 +1,7 @@
 import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 
+import { collectGarbage } from '../../base/collect-garbage.js';
 import { internal } from '../../base/errors.js';
 import { packLayer, type Packed, type PackRequest } from './pack-layer.js';
 import { removeTreeSync } from '../../base/sys/remove-tree.js';
@@ -120,10 +121,11 @@ async function digestOfFile(path: string): Promise<FileDigest> {
   return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
-/** All that came before is answered by now. */
+/** All that came before is answered by now. What a bad layer has left is not kept until the thread works again. */
 function reset(): FromWorker {
   job?.abandon();
   job = undefined;
+  collectGarbage();
   return { type: 'ready' };
 }
 

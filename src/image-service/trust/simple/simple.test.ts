@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { rejection, until, useScratch } from '../../../base/testing.js';
 import { parseReference } from '../../registry/reference.js';
-import { GpgKey } from './gpg-fixture.js';
+import { GpgKey } from './testing.js';
 import { toKeyring } from './keyring.js';
 import { Lookaside } from './lookaside.js';
 import { signedText } from './verify.js';
