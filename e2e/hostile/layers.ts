@@ -162,7 +162,7 @@ const ENTRIES: readonly (readonly [string, readonly FixtureEntry[], RegExp])[] =
   ['a sparse format of the future', [{ name: 's', pax: { 'GNU.sparse.major': '7' } }], /major version "7"/],
 ];
 
-const SPARSE_LIST = `${'9'.repeat(5)}\n`.padEnd(512, '0\n');
+const SPARSE_LIST = `${'9'.repeat(4)}\n`.padEnd(512, '0\n');
 
 const ARCHIVES: readonly (readonly [string, Buffer, RegExp])[] = [
   ['a wrong checksum', flipped, /wrong checksum/],
