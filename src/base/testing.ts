@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect } from '@jest/globals';
@@ -93,6 +93,12 @@ export function identityOf(pid: number | undefined): ProcessIdentity {
   const identity = identify(pid ?? 0);
   expect(identity).toBeDefined();
   return identity ?? { pid: 0, startTime: '' };
+}
+
+/** Linux tells the exit code of a process that somebody else waited for from 6.15 on. */
+export function kernelTellsExitCodes(): boolean {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return major > 6 || (major === 6 && minor >= 15);
 }
 
 /** The error that a promise must be rejected with. */

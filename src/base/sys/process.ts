@@ -74,7 +74,7 @@ export function signalProcess(process: ProcessIdentity, signal: NodeJS.Signals |
 }
 
 /** A pidfd of this very process: opened first, compared after, so that no reuse can slip between. */
-function openPidfd(process: ProcessIdentity): number | undefined {
+export function openPidfd(process: ProcessIdentity): number | undefined {
   let fd: number;
   try {
     fd = pidfdOpenSync(process.pid);

@@ -1,9 +1,10 @@
-import { settlesWithin } from '../../base/abort.js';
+import { settlesWithin, sleep } from '../../base/abort.js';
 import { nowNs } from '../../base/clock.js';
 import { describeError, hasCode } from '../../base/errors.js';
 import type { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
 import { outsideRequests } from '../../base/request-scope.js';
+import { holdExitCode, type ExitCode } from '../../base/sys/exit-code.js';
 import { watchExit } from '../../base/sys/process.js';
 import { killCgroup } from '../../oci/cgroup.js';
 import { readExit, type MonitoredExit } from '../../oci/monitor.js';
@@ -75,14 +76,17 @@ export class ExitWatcher {
 
   async #follow(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
     const { logger } = this.#options;
+    const held = holdExitCode(processes.init);
     try {
       await watchExit(processes.init).ended;
       await this.#killRest(record, processes);
       await this.#monitorEnded(processes);
-      await this.#publish(record, processes);
+      await this.#publish(record, processes, (await this.#readExit(record)) ?? (await exitOf(held)));
     } catch (error) {
       if (hasCode(error, 'not-found')) return;
       logger.error({ container: record.id, error: describeError(error) }, 'cannot record the end of a container');
+    } finally {
+      held?.close();
     }
   }
 
@@ -133,9 +137,12 @@ export class ExitWatcher {
     }
   }
 
-  async #publish(record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
+  async #publish(
+    record: ContainerRecord,
+    processes: ContainerProcesses,
+    exit: MonitoredExit | undefined,
+  ): Promise<void> {
     const { store, logger } = this.#options;
-    const exit = await this.#readExit(record);
     const oomKilled = !this.#killed.has(record.id) && (await isOomKill(exit, processes));
     const finishedAt = exit?.at ?? nowNs();
     const end = (now: ContainerStatus): ContainerStatus => {
@@ -171,6 +178,24 @@ async function isOomKill(exit: MonitoredExit | undefined, processes: ContainerPr
   const slice = sliceOf(cgroupDir);
   if (slice === undefined || sliceOomKills === undefined) return false;
   return ((await oomKillsIn(slice)) ?? 0) > sliceOomKills;
+}
+
+/** How often, and how long apart, init's parent is given time to wait for it. */
+const REAP_ATTEMPTS = 100;
+const REAP_MS = 50;
+
+/**
+ * What the kernel tells of init's end, for a monitor that was killed, or had no room on disk to say it: undefined where
+ * nobody held init while it lived, and before Linux 6.15.
+ */
+async function exitOf(held: ExitCode | undefined): Promise<MonitoredExit | undefined> {
+  for (let left = held === undefined ? 0 : REAP_ATTEMPTS; left > 0; left--) {
+    const exitCode = held?.read();
+    if (exitCode === undefined) return undefined;
+    if (exitCode !== 'not-yet') return { exitCode, oomKilled: false, at: nowNs() };
+    await sleep(REAP_MS);
+  }
+  return undefined;
 }
 
 const KILLED = 128 + 9;
