@@ -16,7 +16,7 @@ describe('a socket', () => {
     // None of them is reaped before this turn is over.
     const live = (): boolean => children.some(({ pid = 0 }) => readProcess(pid) !== undefined);
     while (live()) for (let count = 0; count < 2_000; count++) expect(hasHungUp(read)).toBe(false);
-    await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
+    await Promise.all(children.map((child) => (child.exitCode === null ? once(child, 'exit') : Promise.resolve())));
     closeSync(write);
     expect(hasHungUp(read)).toBe(true);
     closeSync(read);
