@@ -33,12 +33,20 @@ describe(`a daemon with ${LIMIT} descriptors and clients that say nothing`, () =
 
   async function besiege(target: NetConnectOpts, bytes: string): Promise<void> {
     for (let n = 0; n < CLIENTS; n++) {
-      const socket = connect(target);
-      socket.on('error', () => undefined);
+      const socket = await connected(target);
       sockets.push(socket);
-      await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
       socket.write(bytes);
     }
+  }
+
+  /** The kernel has no room for a caller of a socket whose daemon is busy: EAGAIN. */
+  function connected(target: NetConnectOpts): Promise<Socket> {
+    return waitFor('a connection', 20_000, async () => {
+      const socket = connect(target);
+      await once(socket, 'connect');
+      socket.on('error', () => undefined);
+      return socket;
+    });
   }
 
   async function liveAndDie(): Promise<void> {

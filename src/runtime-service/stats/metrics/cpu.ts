@@ -1,8 +1,8 @@
 import { counter, seconds, type ContainerMeasure, type ContainerMetric } from './definition.js';
 
-/** Only where a quota was ever enforced, as cAdvisor has it. */
-function enforced({ cgroup: { cpu } }: ContainerMeasure): typeof cpu {
-  return cpu !== undefined && cpu.periods > 0n ? cpu : undefined;
+/** Only where there is a quota, or one was ever enforced; cAdvisor has it so, but for a quota whose first period is not over. */
+function enforced({ cgroup: { cpu }, resources }: ContainerMeasure): typeof cpu {
+  return cpu !== undefined && (cpu.periods > 0n || resources.cpuQuota > 0) ? cpu : undefined;
 }
 
 export const CPU_METRICS: readonly ContainerMetric[] = [
