@@ -119,6 +119,12 @@ describe('readIfExists', () => {
 });
 
 describe('readConfigIfExists', () => {
+  it('waits for no pipe, and reads no endless device', async () => {
+    mknodSync(scratch.path('fifo'), 0o010644, { major: 0, minor: 0 });
+    for (const path of [scratch.path('fifo'), '/dev/zero'])
+      expect(await rejection(readConfigIfExists(path))).toMatchObject({ code: 'failed-precondition' });
+  });
+
   it('takes a device for a file', async () => {
     expect(await readConfigIfExists('/dev/null')).toBe('');
     expect(await readConfigIfExists(scratch.path('none'))).toBeUndefined();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { dataLoss, errnoOf, failedPrecondition } from './errors.js';
@@ -64,10 +64,18 @@ const MAX_WHOLE_BYTES = 64 << 20;
  * @throws data-loss naming what is no regular file, a link that leads to none, or what is too large; ENOENT as it is.
  */
 export async function readRegular(path: string): Promise<Buffer> {
-  const file = await openFile(path);
+  return readAll(await openFile(path), { path, isFine: (found) => found.isFile() });
+}
+
+interface Reading {
+  readonly path: string;
+  readonly isFine: (found: Stats) => boolean;
+}
+
+async function readAll(file: FileHandle, { path, isFine }: Reading): Promise<Buffer> {
   try {
     const found = await file.stat();
-    if (!found.isFile()) throw dataLoss(`${path} is no file`);
+    if (!isFine(found)) throw dataLoss(`${path} is no file`);
     if (found.size > MAX_WHOLE_BYTES) throw dataLoss(`${path} has more than ${MAX_WHOLE_BYTES} bytes`);
     return await file.readFile();
   } finally {
@@ -75,9 +83,13 @@ export async function readRegular(path: string): Promise<Buffer> {
   }
 }
 
+function openUnwaiting(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+}
+
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    return await openUnwaiting(path);
   } catch (error) {
     // A socket; a link to itself.
     const strange = errnoOf(error) === 'ENXIO' || errnoOf(error) === 'ELOOP';
@@ -101,13 +113,18 @@ export async function readIfExists(path: string): Promise<string | undefined> {
   }
 }
 
+/** The number of /dev/null, which stands for "none"; a directory says itself that it cannot be read. */
+const NULL_DEVICE = 0x103;
+const isConfig = (found: Stats): boolean => found.isFile() || found.isDirectory() || found.rdev === NULL_DEVICE;
+
 /**
- * The text of a file that people write, or undefined if it does not exist. It may be a device: /dev/null stands for "none".
+ * The text of a file that people write, or undefined if it does not exist. What is neither a file nor /dev/null is not waited
+ * for, as by {@link readRegular}.
  * @throws failed-precondition naming it if it is there and cannot be read
  */
 export async function readConfigIfExists(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readAll(await openUnwaiting(path), { path, isFine: isConfig })).toString('utf8');
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw failedPrecondition(`${path} cannot be read`, error);

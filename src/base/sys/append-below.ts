@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { fstatSync, mkdirSync, type Stats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-import { AT_FDCWD, check, raw } from './libc.js';
+import { errnoOf } from '../errors.js';
+import { AT_FDCWD, check, raw, type OpenHow } from './libc.js';
 
 /** A regular file that is open for appending, or what is in the way of one. May block: for the system-call threads. */
 export type Appended = { readonly fd: number; readonly fresh?: FreshFile } | { readonly obstacle: string };
@@ -18,7 +19,6 @@ export interface FreshFile {
 const O_PATH = 0o10000000;
 const O_DIRECTORY = 0o200000;
 const O_NOFOLLOW = 0o400000;
-const O_CLOEXEC = 0o2000000;
 const O_APPEND = 0o2000;
 const O_WRONLY = 1;
 const O_CREAT_EXCL = 0o300;
@@ -95,7 +95,7 @@ function ifThere(look: () => number): number | undefined {
   try {
     return look();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -106,33 +106,19 @@ function lookup(place: number, name: string, make: () => void): number {
     try {
       return open(place, name, { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_STRAIGHT });
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error;
+      if (errnoOf(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error;
     }
     try {
       make();
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (errnoOf(error) !== 'EEXIST') throw error;
     }
   }
 }
 
-interface How {
-  readonly flags: number;
-  readonly mode?: number;
-  readonly resolve: number;
-}
-
 /** Never by `node:fs`, which would close it with the thread. */
-function open(place: number, path: string, { flags, mode = 0, resolve }: How): number {
-  // struct open_how { u64 flags, mode, resolve }
-  const how = Buffer.alloc(24);
-  for (const [index, value] of [flags | O_CLOEXEC, mode, resolve].entries())
-    how.writeBigUInt64LE(BigInt(value), 8 * index);
+function open(place: number, path: string, how: OpenHow): number {
   return check(raw.openat2(place, path, how), 'openat2', path);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as { code?: string }).code;
 }
 
 function kindOf(stat: Stats): string {

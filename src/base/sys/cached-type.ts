@@ -2,7 +2,7 @@ import { AT_FDCWD, check, libcStatx, raw } from './libc.js';
 
 export type PathType = 'directory' | 'other';
 
-const O_PATH_CLOEXEC = 0o10000000 | 0o2000000;
+const O_PATH = 0o10000000;
 const O_NOFOLLOW = 0o400000;
 const RESOLVE_CACHED = 0x20;
 const AT_EMPTY_PATH_DONT_SYNC = 0x1000 | 0x4000;
@@ -25,11 +25,7 @@ export function cachedStatOf(
   path: string,
   { follow }: { readonly follow: boolean },
 ): { readonly mode: number; readonly size: number } | undefined {
-  // struct open_how { u64 flags, mode, resolve }
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_PATH_CLOEXEC | (follow ? 0 : O_NOFOLLOW)), 0);
-  how.writeBigUInt64LE(BigInt(RESOLVE_CACHED), 16);
-  const fd = raw.openat2(AT_FDCWD, path, how);
+  const fd = raw.openat2(AT_FDCWD, path, { flags: O_PATH | (follow ? 0 : O_NOFOLLOW), resolve: RESOLVE_CACHED });
   if (fd < 0) return undefined;
   try {
     // struct statx { u32 mask, blksize; u64 attributes; u32 nlink, uid, gid; u16 mode; u64 ino, size; … }, 256 bytes

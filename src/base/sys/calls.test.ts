@@ -27,7 +27,7 @@ describe('errors', () => {
   });
 
   it('name an errno as node:fs does, and keep it on the way from the worker', async () => {
-    const fd = raw.openat2(-100, '/', Buffer.alloc(24));
+    const fd = raw.openat2(-100, '/', { flags: 0, resolve: 0 });
     expect(fd).toBeGreaterThan(0);
     raw.close(fd);
     const request = { source: 'none', target: scratch.path('none'), type: 'tmpfs' };

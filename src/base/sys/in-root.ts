@@ -71,14 +71,10 @@ const OPEN_ATTEMPTS = 100;
 
 /** openat2(2) with RESOLVE_IN_ROOT, which gives EAGAIN where a rename on this machine crossed its `..`. */
 function openInRoot(directory: number, path: string): number {
-  const O_CLOEXEC = 0o2000000;
   const IN_ROOT_NO_MAGICLINKS = 0x10 | 0x02;
-  // struct open_how { u64 flags, mode, resolve }
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
-  how.writeBigUInt64LE(BigInt(IN_ROOT_NO_MAGICLINKS), 16);
   for (let attempt = 1; ; attempt++) {
     try {
+      const how = { flags: O_PATH, resolve: IN_ROOT_NO_MAGICLINKS };
       return check(raw.openat2(directory, path, how), 'openat2', path);
     } catch (error) {
       if ((error as { code?: string }).code !== 'EAGAIN' || attempt === OPEN_ATTEMPTS) throw error;

@@ -71,14 +71,26 @@ const NR = {
   mount_setattr: 442,
 } as const;
 
+/** How openat2(2) opens; what it gives is closed on exec. */
+export interface OpenHow {
+  readonly flags: number;
+  readonly mode?: number;
+  readonly resolve: number;
+}
+
+const O_CLOEXEC = 0o2000000;
+
 export const raw = {
   pidfdOpen: (pid: number): number => Number(sysPidfdOpen(NR.pidfd_open, pid, 0)),
   pidfdSignal: (fd: number, signal: number): number =>
     Number(sysPidfdSignal(NR.pidfd_send_signal, fd, signal, null, 0)),
   /** A copy of another process's descriptor, closed on exec. */
   pidfdGetfd: (fd: number, target: number): number => Number(sysPidfdGetfd(NR.pidfd_getfd, fd, target, 0)),
-  openat2: (dir: number, path: string, how: Buffer): number =>
-    Number(sysOpenat2(NR.openat2, dir, path, how, how.length)),
+  openat2: (dir: number, path: string, { flags, mode = 0, resolve }: OpenHow): number => {
+    // struct open_how { u64 flags, mode, resolve }
+    const how = Buffer.from(BigUint64Array.of(BigInt(flags | O_CLOEXEC), BigInt(mode), BigInt(resolve)).buffer);
+    return Number(sysOpenat2(NR.openat2, dir, path, how, how.length));
+  },
   fsopen: (type: string, flags: number): number => Number(sysFsopen(NR.fsopen, type, flags)),
   fsconfig: (fd: number, command: number, key: string | null, value: string | null): number =>
     Number(sysFsconfig(NR.fsconfig, fd, command, key, value, 0)),
