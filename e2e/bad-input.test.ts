@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
+import { BUSYBOX, runPod, startRefusal, writeContainer, writePod, type PodFile } from './harness/pods.js';
 
 /** Fields, the code of the answer, and what its message has. */
 type Case = readonly [what: string, fields: object, code: string, ...said: string[]];
@@ -91,18 +91,19 @@ const BAD_CONTAINERS: readonly Case[] = [
   ['a variable that is none', { envs: [{ key: 'A=B', value: 'x' }] }, 'InvalidArgument', 'envs'],
   ['a signal that is none', { stop_signal: 400 }, 'InvalidArgument', 'stop_signal'],
   [
-    'a user that the image has not',
-    { linux: { security_context: { run_as_username: 'nobody-here' } } },
-    'FailedPrecondition',
-    'nobody-here',
-  ],
-  [
     'a group without a user',
     { linux: { security_context: { run_as_group: { value: 5 } } } },
     'InvalidArgument',
     'run_as_group',
   ],
-  ['a command that does not exist', { command: ['/no/such'] }, 'InvalidArgument', '/no/such'],
+];
+
+/** What only the start of a container can tell: what is asked for, and what of it the error names. */
+const UNSTARTABLE: readonly (readonly [string, object, string])[] = [
+  ['a command that does not exist', { command: ['/no/such'] }, '/no/such'],
+  ['a command that is no program', { command: ['/etc/passwd'] }, '/etc/passwd'],
+  ['a directory that is a file', { working_dir: '/etc/passwd' }, '/etc/passwd'],
+  ['a user that the image has not', { linux: { security_context: { run_as_username: 'nobody-here' } } }, 'nobody-here'],
 ];
 
 describe('what bad input gets', () => {
@@ -136,6 +137,12 @@ describe('what bad input gets', () => {
     expect(answer).toContain(`code = ${code}`);
     for (const part of said) expect(answer).toContain(part);
     expect(await house.crictl.ok('ps', '-aq')).toBe('');
+  });
+
+  it.each(UNSTARTABLE)('as a container, at its start: %s', async (_, fields, said) => {
+    const answer = await startRefusal(house, podId, { pod, container: await writeContainer(house, fields) });
+    expect(answer).toContain('code = FailedPrecondition');
+    expect(answer).toContain(said);
   });
 
   // crictl refuses these itself.

@@ -10,7 +10,16 @@ import type { FixtureEntry } from '../src/image-service/layers/tar-fixture.js';
 import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
+import {
+  BUSYBOX,
+  inspect,
+  runContainer,
+  runPod,
+  startRefusal,
+  writeContainer,
+  writePod,
+  type PodFile,
+} from './harness/pods.js';
 import { waitFor } from './harness/wait.js';
 import { pushAll } from './images/push.js';
 import { layoutAs, writeFixture } from './unpack/layouts.js';
@@ -54,8 +63,11 @@ describe('paths that pods choose', () => {
     return stderr;
   }
 
-  it.each(Object.keys(TRAPS))('do not hold up a creation, nor four of them other pods: %s', async (trap) => {
-    const trapped = Array.from({ length: 4 }, () => refusal({ image: { image: imageName(trap) }, command: ['/x'] }));
+  it.each(Object.keys(TRAPS))('do not hold up a start, nor four of them other pods: %s', async (trap) => {
+    const fields = { image: { image: imageName(trap) }, command: ['/x'] };
+    const trapped = Array.from({ length: 4 }, async () =>
+      startRefusal(house, podId, { pod, container: await writeContainer(house, fields) }),
+    );
     const other = runPod(house, await writePod(house));
     for (const answer of await Promise.all(trapped)) {
       expect(answer).toContain('code = FailedPrecondition');
@@ -69,7 +81,10 @@ describe('paths that pods choose', () => {
     await mkdir(dir);
     mknodSync(join(dir, 'passwd'), 0o010644, { major: 0, minor: 0 });
     const mount = { container_path: '/etc', host_path: dir };
-    expect(await refusal({ mounts: [mount] })).toContain("the container's /etc/passwd is no regular file");
+    const container = await writeContainer(house, { mounts: [mount] });
+    expect(await startRefusal(house, podId, { pod, container })).toContain(
+      "the container's /etc/passwd is no regular file",
+    );
   });
 
   it('give a container the home of its user, from the account file that it has itself', async () => {

@@ -10,7 +10,16 @@ import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { TOOLS } from './harness/crictl.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import {
+  BUSYBOX,
+  inspect,
+  inspectPod,
+  runContainer,
+  runPod,
+  startRefusal,
+  writeContainer,
+  writePod,
+} from './harness/pods.js';
 import { OWN as IMAGES } from './images/own-images.js';
 import { SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
@@ -195,12 +204,8 @@ describe('pods with a user namespace of their own', () => {
     const pod = await writePod(house, OWN);
     const podId = await runPod(house, pod);
     const image = { image: { image: IMAGES.largeIds } };
-    const { stderr } = await house.crictl.run(
-      'create',
-      podId,
-      await writeContainer(house, { ...OWN, ...image }),
-      pod.path,
-    );
+    const refused = await writeContainer(house, { ...OWN, ...image });
+    const stderr = await startRefusal(house, podId, { pod, container: refused });
     expect(stderr).toContain('code = FailedPrecondition');
     expect(stderr).toContain('user 70000 is not in the user namespace of the pod, which has the ids from 0 to 65535');
     const container = await writeContainer(house, { ...as(OPTIONS, user(0)), ...image });

@@ -58,6 +58,18 @@ export async function runContainer(house: House, podId: string, files: RunFiles)
   return id;
 }
 
+/** Creates a container that cannot be started, finds that it says so as kubelet's users know it, removes it, and returns what was said. */
+export async function startRefusal(house: House, podId: string, files: RunFiles): Promise<string> {
+  const id = await house.crictl.ok('create', podId, files.container, files.pod.path);
+  const { code, stderr } = await house.crictl.run('start', id);
+  const { status } = await inspect(house, id);
+  const { state, exitCode, reason } = status;
+  if (code === 0 || state !== 'CONTAINER_EXITED' || exitCode !== 128 || reason !== 'StartError')
+    throw new RangeError(`start of ${id} ended with ${code}; it is ${JSON.stringify(status)}: ${stderr}`);
+  await house.crictl.ok('rm', id);
+  return stderr;
+}
+
 export interface RunFiles {
   readonly pod: PodFile;
   readonly container: string;

@@ -3,7 +3,8 @@ import { cut } from './cut.js';
 /**
  * The closed set of error codes. They are gRPC's canonical codes by meaning, and `server/codes.ts` maps each
  * to its number: a code that is missing there does not compile. There is no "unknown": an error without a code
- * is a bug, and is reported as `internal`. The last one is kubelet's own name for an image that the signature policy refuses.
+ * is a bug, and is reported as `internal`. The last two are our own: a container whose process cannot be what it was asked to be, which is for
+ * StartContainer to say; and kubelet's name for an image that the signature policy refuses.
  */
 export const ERROR_CODES = [
   'invalid-argument',
@@ -19,6 +20,7 @@ export const ERROR_CODES = [
   'unimplemented',
   'data-loss',
   'internal',
+  'unstartable',
   'signature-validation-failed',
 ] as const;
 
@@ -60,6 +62,7 @@ export const dataLoss = maker('data-loss');
 export const internal = maker('internal');
 export const permissionDenied = maker('permission-denied');
 export const unauthenticated = maker('unauthenticated');
+export const unstartable = maker('unstartable');
 export const signatureRefused = maker('signature-validation-failed');
 
 /** The code of an error that carries one, else undefined. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 
 import { readIfExists } from '../base/files.js';
+import { refusalIn } from './refusal.js';
 import { lastLogError, type OciRuntime } from './runtime.js';
 
 /** A runtime's `exec` that has ended. */
@@ -34,7 +35,9 @@ export async function refusalOf(ended: EndedExec): Promise<string | undefined> {
   const started = existsSync(pidFile);
   if (started && !LOST.test(message ?? '')) return undefined;
   const reason = message ?? `it ended with exit code ${exitCode} before it started the command`;
-  throw runtime.failure('exec', containerId, reason, NOT_RUNNING.test(reason) ? 'failed-precondition' : 'internal');
+  throw runtime.failure('exec', containerId, reason, {
+    code: NOT_RUNNING.test(reason) ? 'failed-precondition' : 'internal',
+  });
 }
 
 /** runc's last word: what it logs at its other errors, of a terminal's size for instance, is no end of the command. */
@@ -43,15 +46,3 @@ const LOST = /^exec failed: /;
 /** Of runc and crun; the working directory, too, has gone while the container ran. */
 const NOT_RUNNING =
   /\b(stopped|paused) container\b|\bcontainer (does not exist|has stopped)\b|\bis (not running|paused)\b|\bcwd\b|^chdir /;
-
-/** runc: `exec: "name": reason`, `exec /path: reason`. */
-const RUNC = /(?:^|: )(exec(?:: ".*"| \/\S*): .*)$/s;
-/** crun: "executable file `name` not found in $PATH: …" and the like. */
-const CRUN =
-  /^(executable file|open executable|exec\b(?! failed)|the path `.*` (exists but it is not executable|is not a regular))/s;
-
-function refusalIn(message: string, program: string): string | undefined {
-  const runc = RUNC.exec(message)?.[1];
-  if (runc !== undefined) return runc;
-  return CRUN.test(message) || message.startsWith(`open \`${program}\``) ? message : undefined;
-}

@@ -36,6 +36,7 @@ async function prepare({ args, runtime: options = {}, container: more = {}, conm
       id: 'one',
       sandboxId: 'pod',
       name: 'n',
+      process: { program: args[0] ?? '', cwd: '/' },
       bundle,
       persistDir: scratch.path('persist'),
       log: { directory: scratch.root, path: 'a:b/log:1' },
@@ -118,7 +119,7 @@ describe('a creation that fails', () => {
   it('says what the runtime said, and leaves no process', async () => {
     const { create } = await prepare({ args: ['no-such-program'] });
     const error = await rejection(create());
-    expect(error.code).toBe('invalid-argument');
+    expect(error.code).toBe('unstartable');
     expect(error.message).toMatch(
       /^runtime handler "test": create "one": .*"no-such-program": executable file not found/,
     );

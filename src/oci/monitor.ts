@@ -12,6 +12,7 @@ import { killTree } from '../base/sys/kill-tree.js';
 import { identify, type ProcessIdentity } from '../base/sys/process.js';
 import { LentLog, LOG_PATH_OPTION, type LogPlace } from './monitor-log.js';
 import { processOfPidFile } from './pid-file.js';
+import type { AskedProcess } from './refusal.js';
 import { lastLogMessage, type OciRuntime } from './runtime.js';
 
 /** Where processes are put that must live apart from the daemon. */
@@ -30,6 +31,8 @@ export interface MonitoredContainer {
   readonly id: string;
   readonly sandboxId: string;
   readonly name: string;
+  /** Its first. */
+  readonly process: AskedProcess;
   /** The OCI bundle; also conmon's working directory, where it writes `oom` and `exit`. */
   readonly bundle: string;
   /** Survives a reboot: conmon writes the exit code there too, after that in the bundle, as this disk may be full. */
@@ -57,7 +60,7 @@ export class Monitor {
 
   /**
    * Has conmon create the container by the runtime. After a failure neither conmon nor what it started is left.
-   * @throws internal with the runtime's message if it refuses; deadline-exceeded; unavailable without a conmon;
+   * @throws unstartable for a first process that the runtime refuses; internal with its message if it refuses anything else; deadline-exceeded; unavailable without a conmon;
    * invalid-argument for a log's path where no log can be.
    */
   async create(container: MonitoredContainer, runtime: OciRuntime): Promise<MonitoredProcesses> {
@@ -101,7 +104,7 @@ export class Monitor {
     } catch (error) {
       await abandon(child, container);
       const reason = await reasonOf(container, error, said.bytes().toString());
-      throw runtime.failure('create', container.id, reason, codeOf(error));
+      throw runtime.failure('create', container.id, reason, { code: codeOf(error), process: container.process });
     } finally {
       sync.destroy();
       stderr.destroy();

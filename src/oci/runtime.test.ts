@@ -141,10 +141,10 @@ describe('what the runtime refuses', () => {
     [
       'a command that is not there',
       { process: { args: ['no-such-program'] } },
-      'invalid-argument',
+      'unstartable',
       /"no-such-program": executable file not found/,
     ],
-    ['a directory that is not absolute', { process: { cwd: 'relative' } }, 'invalid-argument', /[Cc]wd/],
+    ['a directory that is not absolute', { process: { cwd: 'relative' } }, 'unstartable', /[Cc]wd/],
     [
       'a sysctl without its namespace',
       { linux: { sysctl: { 'net.ipv4.ip_forward': '1' } } },

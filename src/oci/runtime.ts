@@ -7,6 +7,7 @@ import { readIfExists, removeTree } from '../base/files.js';
 import { bounded, endOf, run, start, tail, type RunResult } from '../base/spawn.js';
 import type { CgroupDriver } from './cgroup.js';
 import { FeatureReader, type RuntimeFeatures } from './features.js';
+import { refusalIn, refusesDirectory, type AskedProcess } from './refusal.js';
 import type { AnnotationRules } from './spec/annotations.js';
 import type { OciResources } from './spec/types.js';
 import { hasState, holdsState, takeAway } from './take-away.js';
@@ -24,6 +25,15 @@ export interface RuntimeOptions {
   /** The annotations that the runtime gets; none where absent. */
   readonly annotations?: AnnotationRules;
 }
+
+interface FailureHints {
+  /** What is known without the runtime's words. */
+  readonly code?: ErrorCode | undefined;
+  /** What was to be started. */
+  readonly process?: AskedProcess;
+}
+
+const UNKNOWN: AskedProcess = { program: '', cwd: '/' };
 
 /** An OCI runtime's command line (runc, crun): every call has a deadline and ends in a result or a rich error. */
 export class OciRuntime {
@@ -84,12 +94,9 @@ export class OciRuntime {
     try {
       await takeAway(root, id);
     } catch (error) {
-      throw this.failure(
-        'delete',
-        id,
-        `${refusal ?? 'its state stays'}; without it: ${describeError(error)}`,
-        codeOf(error),
-      );
+      throw this.failure('delete', id, `${refusal ?? 'its state stays'}; without it: ${describeError(error)}`, {
+        code: codeOf(error),
+      });
     }
   }
 
@@ -120,10 +127,21 @@ export class OciRuntime {
     return result;
   }
 
-  /** The error of a failed call: handler, verb, id and what the runtime said, which may tell whose fault it is. */
-  failure(verb: string, id: string, reason: string, code: ErrorCode = 'internal'): GantryError {
+  /**
+   * The error of a failed call: handler, verb, id and what the runtime said, which may tell whose fault it is: `unstartable`
+   * says that the container's first process cannot be what it was asked to be.
+   */
+  failure(
+    verb: string,
+    id: string,
+    reason: string,
+    { code = 'internal', process = UNKNOWN }: FailureHints = {},
+  ): GantryError {
     const said = withoutTrace(reason);
-    return new GantryError(code === 'internal' ? codeOfReason(said) : code, `${this.#what(verb, id)}: ${said}`);
+    return new GantryError(
+      code === 'internal' ? codeOfReason(said, process) : code,
+      `${this.#what(verb, id)}: ${said}`,
+    );
   }
 
   #what(verb: string, id: string): string {
@@ -131,13 +149,8 @@ export class OciRuntime {
   }
 }
 
-/**
- * What runc and crun say when the container cannot be what was asked for: its program is not there or is none, its
- * working directory is no directory, the kernel does not take a sysctl or a limit.
- */
+/** What they say when the kernel does not take what was asked for: a sysctl, a limit. */
 const ASKED_FOR = [
-  /\bexec: ".*": |\bexecutable file\b|\bexec format error\b/i,
-  /\bcwd\b/i,
   /\/proc\/sys\/\S+: (invalid argument|no such file)/i,
   /\b(cpu|cpuset|memory|pids|hugetlb|blkio|io)\.[\w.]+[`'"]?: (invalid argument|numerical result out of range)/i,
 ] as const;
@@ -151,7 +164,8 @@ const TAKEN = [
   /\bmemory\.\S+: device or resource busy/i,
 ] as const;
 
-function codeOfReason(reason: string): ErrorCode {
+function codeOfReason(reason: string, { program, cwd }: AskedProcess): ErrorCode {
+  if (refusesDirectory(reason, cwd) || refusalIn(reason, program) !== undefined) return 'unstartable';
   if (ASKED_FOR.some((pattern) => pattern.test(reason))) return 'invalid-argument';
   return [...NOT_BUILT_IN, ...TAKEN].some((pattern) => pattern.test(reason)) ? 'failed-precondition' : 'internal';
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { status } from '@grpc/grpc-js';
 
-import { ERROR_CODES, GantryError, notFound, signatureRefused, wrapError } from '../base/errors.js';
+import { ERROR_CODES, GantryError, notFound, signatureRefused, unstartable, wrapError } from '../base/errors.js';
 import { toStatus } from './codes.js';
 
 describe('toStatus', () => {
-  it.each(ERROR_CODES.filter((code) => code !== 'signature-validation-failed'))(
+  it.each(ERROR_CODES.filter((code) => code !== 'signature-validation-failed' && code !== 'unstartable'))(
     'gives %s the gRPC code of the same name',
     (code) => {
       const name = code.toUpperCase().replaceAll('-', '_') as keyof typeof status;
@@ -19,6 +19,10 @@ describe('toStatus', () => {
       code: status.UNKNOWN,
       details: 'SignatureValidationFailed: pull x: x is rejected',
     });
+  });
+
+  it('tells of a container that cannot be started as of any state that does not allow the call', () => {
+    expect(toStatus(unstartable('x'))).toEqual({ code: status.FAILED_PRECONDITION, details: 'x' });
   });
 
   it('tells the causes with the message', () => {

@@ -18,6 +18,7 @@ const STATUS_OF: Readonly<Record<ErrorCode, status>> = {
   unimplemented: status.UNIMPLEMENTED,
   'data-loss': status.DATA_LOSS,
   internal: status.INTERNAL,
+  unstartable: status.FAILED_PRECONDITION,
   // kubelet looks for its own names of errors at the start of messages, and only where the status is Unknown (cri-client, PullImage).
   'signature-validation-failed': status.UNKNOWN,
 };

@@ -35,7 +35,7 @@ beforeEach(() => {
 
 async function refused(own: ContainerView): Promise<string> {
   const error = await rejection(checkAccountFiles(own));
-  expect(error.code).toBe('failed-precondition');
+  expect(error.code).toBe('unstartable');
   return error.message;
 }
 

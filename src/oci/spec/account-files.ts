@@ -1,4 +1,4 @@
-import { failedPrecondition } from '../../base/errors.js';
+import { unstartable } from '../../base/errors.js';
 import { readHostFile } from '../../base/host-paths.js';
 import { readInRoot } from '../../base/sys/sys.js';
 import type { ContainerView, ViewedPath } from './container-view.js';
@@ -10,7 +10,7 @@ const FILES = ['/etc/passwd', '/etc/group'] as const;
 /**
  * Checks the files that the runtime's first process opens in the container, through its links and mounts: it would wait for
  * a fifo's writer, and read the kernel's log to its end, which never comes.
- * @throws failed-precondition naming what is no regular file, or is too large.
+ * @throws unstartable naming what is no regular file, or is too large.
  */
 export async function checkAccountFiles(view: ContainerView): Promise<void> {
   for (const path of FILES) await findAccountFile(view, path);
@@ -32,7 +32,7 @@ async function findAccountFile(view: ContainerView, path: string): Promise<Viewe
   if (found === undefined) return undefined;
   const { look } = found;
   const what = found.path === path ? `the container's ${path}` : `the container's ${path}, a link to ${found.path},`;
-  if (look?.type !== 'file') throw failedPrecondition(`${what} is no regular file`);
-  if (look.size > MAX_TABLE_BYTES) throw failedPrecondition(`${what} has more than ${MAX_TABLE_BYTES} bytes`);
+  if (look?.type !== 'file') throw unstartable(`${what} is no regular file`);
+  if (look.size > MAX_TABLE_BYTES) throw unstartable(`${what} has more than ${MAX_TABLE_BYTES} bytes`);
   return found;
 }

@@ -78,14 +78,14 @@ describe('resolveUser', () => {
     ['app:4294967295', `the image's /etc/group has no group "4294967295"`],
     ['../app', `the image's /etc/passwd has no user "../app"`],
   ])('says that the image has no %s', async (imageUser, message) => {
-    expect(await rejection(resolve({ imageUser }))).toMatchObject({ code: 'failed-precondition', message });
+    expect(await rejection(resolve({ imageUser }))).toMatchObject({ code: 'unstartable', message });
   });
 
   it.each(['4294967295', '-5', '99999999999'])('never takes the number %s for a name', async (number) => {
     const files = { passwd: `${number}:x:0:0::/:\n`, group: `${number}:x:0:\n` };
-    expect((await rejection(resolve({ imageUser: number }, files))).code).toBe('failed-precondition');
-    expect((await rejection(resolve({ username: number }, files))).code).toBe('failed-precondition');
-    expect((await rejection(resolve({ imageUser: `0:${number}` }, files))).code).toBe('failed-precondition');
+    expect((await rejection(resolve({ imageUser: number }, files))).code).toBe('unstartable');
+    expect((await rejection(resolve({ username: number }, files))).code).toBe('unstartable');
+    expect((await rejection(resolve({ imageUser: `0:${number}` }, files))).code).toBe('unstartable');
   });
 
   it('refuses a group without a user', async () => {
@@ -111,7 +111,7 @@ describe('a hostile image', () => {
     await mkdir(scratch.path('root', 'etc'), { recursive: true });
     await symlink('/proc/kmsg', scratch.path('root', 'etc', 'passwd'));
     await mkdir(scratch.path('root', 'etc', 'group'));
-    expect((await rejection(resolveUser(scratch.path('root'), request))).code).toBe('failed-precondition');
+    expect((await rejection(resolveUser(scratch.path('root'), request))).code).toBe('unstartable');
     const passwd = 'x'.repeat(5 << 20);
     expect((await rejection(resolve({ username: 'app' }, { passwd }))).message).toContain(
       'has more than 4194304 bytes',

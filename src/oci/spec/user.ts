@@ -1,4 +1,4 @@
-import { failedPrecondition, invalidArgument } from '../../base/errors.js';
+import { invalidArgument, unstartable } from '../../base/errors.js';
 import { readInRoot } from '../../base/sys/sys.js';
 import type { OciUser } from './types.js';
 
@@ -34,7 +34,7 @@ interface GroupEntry {
  * Resolves names against the image's own /etc/passwd and /etc/group, read below `rootfs` without following links
  * out of it. A number is always the id: an image must not make root of it by a user of that name. The primary group is
  * among the supplementary ones, else files that deny it could be read by leaving it.
- * @throws failed-precondition naming a user or group that the image does not have; invalid-argument for a group
+ * @throws unstartable naming a user or group that the image does not have; invalid-argument for a group
  * without a user (CRI: run_as_group needs run_as_user or run_as_username).
  */
 export async function resolveUser(rootfs: string, request: UserRequest): Promise<OciUser> {
@@ -63,13 +63,13 @@ function findUser(entries: readonly PasswdEntry[], user: string): PasswdEntry {
   const uid = parseId(user);
   if (uid !== undefined) return entries.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0, home: '' };
   const named = isNumeric(user) ? undefined : entries.find((entry) => entry.name === user);
-  if (named === undefined) throw failedPrecondition(`the image's /etc/passwd has no user "${user}"`);
+  if (named === undefined) throw unstartable(`the image's /etc/passwd has no user "${user}"`);
   return named;
 }
 
 function findGroup(entries: readonly GroupEntry[], group: string): number {
   const gid = isNumeric(group) ? parseId(group) : entries.find((entry) => entry.name === group)?.gid;
-  if (gid === undefined) throw failedPrecondition(`the image's /etc/group has no group "${group}"`);
+  if (gid === undefined) throw unstartable(`the image's /etc/group has no group "${group}"`);
   return gid;
 }
 
@@ -81,7 +81,7 @@ async function readTable(rootfs: string, path: string): Promise<string[]> {
   const bytes = await readInRoot(rootfs, path, MAX_TABLE_BYTES + 1);
   if (bytes === undefined) return [];
   if (bytes.length > MAX_TABLE_BYTES)
-    throw failedPrecondition(`the image's ${path} has more than ${MAX_TABLE_BYTES} bytes`);
+    throw unstartable(`the image's ${path} has more than ${MAX_TABLE_BYTES} bytes`);
   return bytes.toString().split('\n');
 }
 

@@ -23,7 +23,7 @@ describe('checkUserIds', () => {
     [
       { uid: 1000, gid: 0 },
       nothing,
-      'failed-precondition',
+      'unstartable',
       'user 1000 is not in the user namespace of the pod, which has the ids from 0 to 999',
     ],
     [
@@ -35,7 +35,7 @@ describe('checkUserIds', () => {
     [
       { uid: 0, gid: 500 },
       nothing,
-      'failed-precondition',
+      'unstartable',
       'group 500 is not in the user namespace of the pod, which has the ids from 0 to 499',
     ],
     [
@@ -47,7 +47,7 @@ describe('checkUserIds', () => {
     [
       { uid: 0, gid: 0, additionalGids: [0, 600] },
       nothing,
-      'failed-precondition',
+      'unstartable',
       'group 600 is not in the user namespace of the pod, which has the ids from 0 to 499',
     ],
   ])('refuses %j where %j is asked for', (user, asked, code, message) => {

@@ -1,11 +1,11 @@
-import { failedPrecondition, invalidArgument } from '../../base/errors.js';
+import { invalidArgument, unstartable } from '../../base/errors.js';
 import { hasId, lastId, type IdMapping, type IdMappings } from '../../base/id-mapping.js';
 import type { OciUser } from '../../oci/spec/types.js';
 import type { SecurityConfig } from './types.js';
 
 /**
  * No process can have an id that its user namespace lacks; a runtime only says that an argument is invalid.
- * @throws invalid-argument for an id that the request asks for; failed-precondition for one that the image has.
+ * @throws invalid-argument for an id that the request asks for; unstartable for one that the image has.
  */
 export function checkUserIds(
   { uid, gid, additionalGids = [] }: OciUser,
@@ -28,5 +28,5 @@ function check(
   if (hasId(mapping, id)) return;
   const range = `${mapping.containerId} to ${lastId(mapping)}`;
   const text = `${name} ${id} is not in the user namespace of the pod, which has the ids from ${range}`;
-  throw ofRequest ? invalidArgument(text) : failedPrecondition(text);
+  throw ofRequest ? invalidArgument(text) : unstartable(text);
 }

@@ -11,7 +11,7 @@ import { readExit, type MonitoredExit } from '../../oci/monitor.js';
 import { oomKillsIn, sliceOf } from '../../oci/oom-kills.js';
 import type { Runtimes } from '../../oci/runtimes.js';
 import { containerPaths } from './paths.js';
-import { moveContainer } from './state.js';
+import { lastsBeyond, moveContainer } from './state.js';
 import type { ContainerStore } from './store.js';
 import type { ContainerProcesses, ContainerRecord, ContainerStatus, ExitedStatus } from './types.js';
 
@@ -147,13 +147,10 @@ export class ExitWatcher {
     const finishedAt = exit?.at ?? nowNs();
     const end = (now: ContainerStatus): ContainerStatus => {
       if (now.state !== 'created' && now.state !== 'running') return now;
-      const startedAt = now.state === 'running' ? { startedAt: now.startedAt } : {};
-      const resources = now.resources === undefined ? {} : { resources: now.resources };
-      const user = now.user === undefined ? {} : { user: now.user };
       // A file's time comes from a coarser clock than ours.
       const notBefore = now.state === 'running' ? now.startedAt : record.createdAt;
       const how = exitedStatus(exit && { ...exit, oomKilled }, later(finishedAt, notBefore));
-      return moveContainer(now, { ...how, ...startedAt, ...resources, ...user });
+      return moveContainer(now, { ...how, ...lastsBeyond(now) });
     };
     await this.#starts.get(record.id);
     const { status } = await store.update(record.id, end, { evenIfFull: true });

@@ -73,11 +73,10 @@ function logPath(directory: string, path: string): string {
   return full;
 }
 
-/** The request's signal, the image's, or SIGTERM. */
+/** The request's signal; the image's, which may say anything, if that is one; else SIGTERM. */
 function stopSignal({ stopSignal: asked }: ContainerConfig, image: ContainerImage): string {
-  const wished = asked || image.config.stopSignal || 'SIGTERM';
-  const name = signalName(wished);
-  if (name !== undefined) return name;
-  const text = `unknown stop signal "${wished}"`;
-  throw asked === '' ? failedPrecondition(`image ${image.id}: ${text}`) : invalidArgument(text);
+  if (asked === '') return signalName(image.config.stopSignal) ?? 'SIGTERM';
+  const name = signalName(asked);
+  if (name === undefined) throw invalidArgument(`unknown stop signal "${asked}"`);
+  return name;
 }

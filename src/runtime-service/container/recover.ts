@@ -33,6 +33,7 @@ const CLAIMS: Readonly<Record<ContainerState, Claimant['is']>> = {
   creating: 'half-made',
   created: 'alive',
   running: 'alive',
+  unstartable: 'ended',
   exited: 'ended',
   removing: 'half-made',
 };
@@ -60,6 +61,7 @@ async function recoverContainer(context: ContainerContext, container: Container)
       if (!isAlive(status.processes.init)) await settlesWithin(context.exits.ended(record.id), RECORD_MS);
       return;
     }
+    case 'unstartable':
     case 'exited':
       return;
     case 'creating':

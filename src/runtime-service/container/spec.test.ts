@@ -86,7 +86,7 @@ describe('the command line', () => {
   it('is refused where there is none', () => {
     const wish = { image: { entrypoint: [], cmd: [] }, config: { metadata: { name: 'app', attempt: 0 } } };
     expect(thrown(() => spec(wish))).toMatchObject({
-      code: 'invalid-argument',
+      code: 'unstartable',
       message: `container "app": no command, and image ${IMAGE.id} has none`,
     });
   });

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 
-import { invalidArgument } from '../../base/errors.js';
+import { unstartable } from '../../base/errors.js';
 import type { ProcessIdentity } from '../../base/sys/process.js';
 import { ociMappings } from '../../base/id-mapping.js';
 import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
@@ -123,7 +123,7 @@ function commandLine({ record: { config }, image }: SpecInput): string[] {
   const usual = command.length > 0 ? [] : image.config.cmd;
   const line = [...entrypoint, ...(args.length > 0 ? args : usual)];
   if (line.length === 0)
-    throw invalidArgument(`container "${config.metadata.name}": no command, and image ${image.id} has none`);
+    throw unstartable(`container "${config.metadata.name}": no command, and image ${image.id} has none`);
   return line;
 }
 

@@ -1,18 +1,24 @@
 import { nowNs } from '../../base/clock.js';
-import { failedPrecondition } from '../../base/errors.js';
+import { describeError, failedPrecondition } from '../../base/errors.js';
+import { isAlive } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
 import { killContainer } from './kill.js';
-import { moveContainer } from './state.js';
-import type { ContainerProcesses, ContainerRecord, ContainerStatus } from './types.js';
+import { lastsBeyond, moveContainer } from './state.js';
+import type { ContainerProcesses, ContainerRecord, ContainerStatus, ExitedStatus } from './types.js';
 
 /**
- * Starts a created container (CRI StartContainer).
- * @throws not-found; failed-precondition for one that was started before or has ended.
+ * Starts a created container (CRI StartContainer). One that cannot be started has exited then, with the code and the reason
+ * that kubelet's users know from containerd, so that its pod's restart policy holds.
+ * @throws not-found; failed-precondition for one that was started before, has ended, or cannot be started.
  */
 export async function startContainer(context: ContainerContext, idOrPrefix: string): Promise<void> {
   const { id } = context.store.find(idOrPrefix).record;
   await context.locks.run(id, async () => {
     const { record, status } = context.store.find(id);
+    if (status.state === 'unstartable') {
+      await recordFailure(context, id, status.message);
+      throw failedPrecondition(`container "${id}" cannot be started: ${status.message}`);
+    }
     if (status.state !== 'created') throw failedPrecondition(`container "${id}" is ${status.state}, not created`);
     await context.exits.starting(id, () => start(context, record, status.processes));
   });
@@ -20,7 +26,7 @@ export async function startContainer(context: ContainerContext, idOrPrefix: stri
 
 async function start(context: ContainerContext, record: ContainerRecord, processes: ContainerProcesses): Promise<void> {
   const startedAt = nowNs();
-  await context.runtimes.of(record).start(record.id);
+  await runtimeStart(context, record, processes);
   const started = (now: ContainerStatus): ContainerStatus =>
     now.state === 'created' ? moveContainer(now, { ...now, state: 'running', startedAt }) : now;
   try {
@@ -30,4 +36,35 @@ async function start(context: ContainerContext, record: ContainerRecord, process
     await killContainer(record, processes);
     throw error;
   }
+}
+
+/** A runtime that failed, or hung, may still bring to life what its caller takes for dead. */
+async function runtimeStart(
+  context: ContainerContext,
+  record: ContainerRecord,
+  processes: ContainerProcesses,
+): Promise<void> {
+  try {
+    await context.runtimes.of(record).start(record.id);
+  } catch (error) {
+    // One that has ended before has an exit code of its own.
+    if (isAlive(processes.init)) {
+      await killContainer(record, processes);
+      await recordFailure(context, record.id, describeError(error));
+    }
+    throw error;
+  }
+}
+
+/** What containerd says, and kubelet shows, of a container that could not be started. */
+const START_ERROR = { exitCode: 128, reason: 'StartError' } as const;
+
+async function recordFailure({ store }: ContainerContext, id: string, message: string): Promise<void> {
+  await store.update(id, (now) => (now.state === 'exited' ? now : moveContainer(now, failed(now, message))), {
+    evenIfFull: true,
+  });
+}
+
+function failed(now: ContainerStatus, message: string): ExitedStatus {
+  return { state: 'exited', finishedAt: nowNs(), message, ...START_ERROR, ...lastsBeyond(now) };
 }

@@ -10,13 +10,18 @@ const EXAMPLES: Readonly<Record<ContainerState, ContainerStatus>> = {
   creating: { state: 'creating' },
   created: { state: 'created', processes },
   running: { state: 'running', processes, startedAt: '1' },
+  unstartable: { state: 'unstartable', message: 'no such program' },
   exited: { state: 'exited', finishedAt: '2', exitCode: 0, reason: 'Completed', message: '' },
   removing: { state: 'removing' },
 };
 const STATES = Object.keys(EXAMPLES) as ContainerState[];
 const LEGAL = new Set([
   'creating → created',
+  'creating → unstartable',
   'creating → removing',
+  'unstartable → unstartable',
+  'unstartable → exited',
+  'unstartable → removing',
   'created → created',
   'created → running',
   'created → exited',

@@ -1,11 +1,12 @@
 import { internal } from '../../base/errors.js';
-import type { ContainerState, ContainerStatus } from './types.js';
+import type { ContainerState, ContainerStatus, ExitedStatus } from './types.js';
 
 /** The legal moves; see the diagram at {@link ContainerStatus}. */
 const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
-  creating: ['created', 'removing'],
+  creating: ['created', 'unstartable', 'removing'],
   // From itself by an update of its resources.
   created: ['created', 'running', 'exited'],
+  unstartable: ['unstartable', 'exited', 'removing'],
   running: ['running', 'exited'],
   exited: ['removing'],
   removing: ['removing'],
@@ -15,4 +16,13 @@ const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> =
 export function moveContainer<To extends ContainerStatus>(from: ContainerStatus, to: To): To {
   if (TRANSITIONS[from.state].includes(to.state)) return to;
   throw internal(`a container cannot go from ${from.state} to ${to.state}`);
+}
+
+/** What is still told of a container that has ended. */
+export function lastsBeyond(now: ContainerStatus): Pick<ExitedStatus, 'startedAt' | 'resources' | 'user'> {
+  return {
+    ...('startedAt' in now ? { startedAt: now.startedAt } : {}),
+    ...('resources' in now ? { resources: now.resources } : {}),
+    ...('user' in now ? { user: now.user } : {}),
+  };
 }

@@ -26,6 +26,7 @@ describe('the store of containers', () => {
     { state: 'creating' },
     { state: 'created', processes },
     { state: 'running', processes, startedAt: '5' },
+    { state: 'unstartable', message: 'no such program' },
     { state: 'exited', finishedAt: '6', exitCode: 3, reason: 'Error', message: '' },
     { state: 'removing' },
   ] as const)('has %j after a restart', async (status) => {
@@ -37,6 +38,7 @@ describe('the store of containers', () => {
   it.each([
     ['status.json', { state: 'paused' }],
     ['status.json', { state: 'running' }],
+    ['status.json', { state: 'unstartable' }],
     ['status.json', { state: 'running', processes }],
     ['status.json', { state: 'created', processes: { init: process, monitor: process } }],
     ['status.json', { state: 'created', processes: { ...processes, init: { pid: 7 } } }],

@@ -10,7 +10,7 @@ export type Container = Stored<ContainerRecord, ContainerStatus>;
 export type ContainerStore = ObjectStore<ContainerRecord, ContainerStatus>;
 
 const VERSION = 1;
-const STATES: readonly ContainerState[] = ['creating', 'created', 'running', 'exited', 'removing'];
+const STATES: readonly ContainerState[] = ['creating', 'created', 'unstartable', 'running', 'exited', 'removing'];
 
 /** Opens `<root>/containers`. */
 export function openContainerStore(root: string, logger: Logger): Promise<ContainerStore> {
@@ -35,8 +35,9 @@ function parse(record: Record<string, unknown>, status: Record<string, unknown>)
   return { record: record as unknown as ContainerRecord, status: status as unknown as ContainerStatus };
 }
 
-function isComplete({ state, processes, startedAt, finishedAt, exitCode }: Record<string, unknown>): boolean {
+function isComplete({ state, processes, startedAt, finishedAt, exitCode, message }: Record<string, unknown>): boolean {
   if (state === 'exited') return typeof finishedAt === 'string' && typeof exitCode === 'number';
+  if (state === 'unstartable') return typeof message === 'string';
   if (state !== 'created' && state !== 'running') return true;
   const { init, monitor, cgroupDir } = (processes ?? {}) as Record<string, unknown>;
   const known = isProcessIdentity(init) && isProcessIdentity(monitor) && typeof cgroupDir === 'string';

@@ -111,20 +111,15 @@ export interface ContainerProcesses {
 /**
  * ```
  * creating ──► created ──► running ──► exited ──► removing ──► (gone)
- *     │           └────────────────────► ▲           ▲
- *     └──────────────────────────────────────────────┘ undo, or a crash half-way
+ *     │           └────────────────────► ▲ ▲          ▲
+ *     ├───────► unstartable ───────────────┘          │
+ *     │           └──────────────────────────────────►│
+ *     └───────────────────────────────────────────────┘ undo, or a crash half-way
  * ```
  */
 export type ContainerStatus =
   | { readonly state: 'creating' }
-  | {
-      readonly state: 'created';
-      readonly processes: ContainerProcesses;
-      /** Whom init started as; absent in what older versions wrote. */
-      readonly user?: OciUser;
-      /** The limits since the last update; absent for those of the record. */
-      readonly resources?: ContainerResources;
-    }
+  | CreatedStatus
   | {
       readonly state: 'running';
       readonly processes: ContainerProcesses;
@@ -132,17 +127,35 @@ export type ContainerStatus =
       readonly startedAt: string;
       readonly resources?: ContainerResources;
     }
+  | UnstartableStatus
   | ExitedStatus
   | { readonly state: 'removing' };
+
+export interface CreatedStatus {
+  readonly state: 'created';
+  readonly processes: ContainerProcesses;
+  /** Whom init started as; absent in what older versions wrote. */
+  readonly user?: OciUser;
+  /** The limits since the last update; absent for those of the record. */
+  readonly resources?: ContainerResources;
+}
+
+/** To clients it is created; its start fails, and then it has exited. There is no process of it. */
+export interface UnstartableStatus {
+  readonly state: 'unstartable';
+  /** Why. */
+  readonly message: string;
+  readonly resources?: ContainerResources;
+}
 
 export interface ExitedStatus {
   readonly state: 'exited';
   /** Absent for one that never started. */
   readonly startedAt?: string;
   readonly finishedAt: string;
-  /** 128 + signal where one ended it; 255 where nobody knows. */
+  /** 128 + signal where one ended it; 255 where nobody knows; 128 where it could not be started, as with containerd. */
   readonly exitCode: number;
-  readonly reason: 'Completed' | 'Error' | 'OOMKilled' | 'Unknown';
+  readonly reason: 'Completed' | 'Error' | 'OOMKilled' | 'Unknown' | 'StartError';
   readonly message: string;
   readonly resources?: ContainerResources;
   readonly user?: OciUser;

@@ -21,21 +21,22 @@ export async function updateContainer(
   await context.locks.run(id, async () => {
     const container = context.store.find(id);
     const { record, status } = container;
-    if (status.state !== 'created' && status.state !== 'running') {
+    if (status.state === 'exited' || status.state === 'creating' || status.state === 'removing')
       throw failedPrecondition(`container "${id}" is ${status.state}: its resources cannot be changed`);
-    }
     const before = resourcesOf(container);
     checkHugepages(before, change);
     const resources = merge(before, change);
     const fitting = fitResources(resources, cgroupAbilities(), 'linux');
-    const { bundle } = containerPaths(context, record);
-    await context.runtimes.of(record).update(id, bundle, ociResources(fitting, []));
-    // The runtime's update knows nothing of it.
-    if (resources.oomScoreAdj !== before.oomScoreAdj)
-      await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);
+    if (status.state !== 'unstartable') {
+      const { bundle } = containerPaths(context, record);
+      await context.runtimes.of(record).update(id, bundle, ociResources(fitting, []));
+      // The runtime's update knows nothing of it.
+      if (resources.oomScoreAdj !== before.oomScoreAdj)
+        await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);
+    }
     await context.store.update(id, (now) => {
-      const lives = now.state === 'created' || now.state === 'running';
-      return lives ? moveContainer(now, { ...now, resources }) : now;
+      const ended = now.state !== 'created' && now.state !== 'unstartable' && now.state !== 'running';
+      return ended ? now : moveContainer(now, { ...now, resources });
     });
   });
 }

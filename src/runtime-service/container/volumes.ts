@@ -1,7 +1,7 @@
 import { chown, mkdir, readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
-import { errnoOf, failedPrecondition, wrapError } from '../../base/errors.js';
+import { errnoOf, unstartable, wrapError } from '../../base/errors.js';
 import { ensureDirectory } from '../../base/files.js';
 import { toHostId, type UserNamespace } from '../../base/id-mapping.js';
 import { runOk } from '../../base/spawn.js';
@@ -75,9 +75,9 @@ function declaredPaths({ id, config: { volumes = [] } }: ContainerImage, mounts:
   const taken = new Set(mounts.map(({ containerPath }) => normalize(containerPath)));
   const wanted = [...new Set(volumes.map(normalize))].filter((path) => !taken.has(path));
   const bad = wanted.find((path) => path === '/' || path.includes('\0'));
-  if (bad !== undefined) throw failedPrecondition(`image ${id} declares "${bad}" as a volume`);
+  if (bad !== undefined) throw unstartable(`image ${id} declares "${bad}" as a volume`);
   if (wanted.length > MAX_DECLARED)
-    throw failedPrecondition(`image ${id} declares ${wanted.length} volumes, more than ${MAX_DECLARED}`);
+    throw unstartable(`image ${id} declares ${wanted.length} volumes, more than ${MAX_DECLARED}`);
   return wanted;
 }
 
@@ -96,7 +96,7 @@ async function copyOut(
 ): Promise<void> {
   const { paths, userns, image } = parts;
   const found = await findInRoot(paths.rootfs, path);
-  if (found?.directory === false) throw failedPrecondition(`image ${image.id} declares a volume at a file: "${path}"`);
+  if (found?.directory === false) throw unstartable(`image ${image.id} declares a volume at a file: "${path}"`);
   await ensureDirectory(join(hostPath, '..'));
   if (found !== undefined) {
     await runOk('cp', ['-a', '-T', '--', found.path, hostPath], { timeoutMs });

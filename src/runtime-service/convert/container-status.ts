@@ -18,6 +18,7 @@ export function isListed({ status }: Container): boolean {
 export function containerState({ status }: Container): runtime.v1.ContainerState {
   switch (status.state) {
     case 'created':
+    case 'unstartable':
       return ContainerState.CONTAINER_CREATED;
     case 'running':
       return ContainerState.CONTAINER_RUNNING;

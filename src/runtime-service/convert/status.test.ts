@@ -81,6 +81,7 @@ describe('a container', () => {
 
   it.each<[ContainerStatus, boolean, runtime.v1.ContainerState, object]>([
     [{ state: 'creating' }, false, ContainerState.CONTAINER_UNKNOWN, {}],
+    [{ state: 'unstartable', message: 'no such program' }, true, ContainerState.CONTAINER_CREATED, {}],
     [{ state: 'created', processes }, true, ContainerState.CONTAINER_CREATED, {}],
     [{ state: 'running', processes, startedAt: '5' }, true, ContainerState.CONTAINER_RUNNING, { startedAt: '5' }],
     [

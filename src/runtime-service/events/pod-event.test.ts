@@ -17,6 +17,8 @@ describe('events of containers', () => {
   it.each([
     ['gone', 'creating', []],
     ['creating', 'created', ['created']],
+    ['creating', 'unstartable', ['created']],
+    ['unstartable', 'exited', ['stopped']],
     ['created', 'created', []],
     ['created', 'running', ['started']],
     ['running', 'running', []],

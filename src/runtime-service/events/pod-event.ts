@@ -24,7 +24,7 @@ export function containerEvents(change: StoreChange<ContainerRecord, ContainerSt
 
 function containerTypes(before: ContainerState | Gone, after: ContainerState | Gone): EventType[] {
   if (before === after) return [];
-  if (after === 'created') return ['created'];
+  if (after === 'created' || after === 'unstartable') return ['created'];
   if (after === 'running') return ['started'];
   if (after === 'exited') return ['stopped'];
   return after === 'gone' && before === 'removing' ? ['deleted'] : [];

@@ -1,0 +1,28 @@
+import { posix } from 'node:path';
+
+/** A process that a runtime was to start, as it was asked for. */
+export interface AskedProcess {
+  readonly program: string;
+  /** Absolute. */
+  readonly cwd: string;
+}
+
+/** runc: `exec: "name": reason`, `exec /path: reason`. */
+const RUNC = /(?:^|: )(exec(?:: ".*"| \/\S*): .*)$/s;
+/** crun: "executable file `name` not found in $PATH: …" and the like. */
+const CRUN =
+  /^(executable file|open executable|exec\b(?! failed)|the path `.*` (exists but it is not executable|is not a regular))/s;
+
+/** Of what a runtime says, the part that tells why a program cannot be executed; undefined where it says something else. */
+export function refusalIn(message: string, program: string): string | undefined {
+  const runc = RUNC.exec(message)?.[1];
+  if (runc !== undefined) return runc;
+  return CRUN.test(message) || message.startsWith(`open \`${program}\``) ? message : undefined;
+}
+
+/** Whether it tells that the working directory is none; runtimes make one that is missing, with all above it. */
+export function refusesDirectory(message: string, cwd: string): boolean {
+  if (/\bcwd\b|^chdir\b|\bcurrent working directory\b/i.test(message)) return true;
+  const made = /(?:^|: )mkdir (\/.*?): /s.exec(message)?.[1];
+  return made !== undefined && !posix.relative(made, cwd).startsWith('..');
+}
