@@ -49,10 +49,10 @@ describe('the end of a runtime’s exec', () => {
     ['missing, by its path (runc)', { log: [`${START}exec: "/x": stat /x: no such file or directory`] }, 'exec: "/x": stat /x: no such file or directory'], // prettier-ignore
     ['a directory (runc)', { log: [`${START}exec: "/etc": is a directory`] }, 'exec: "/etc": is a directory'],
     ['none that runs (runc)', { log: [`${START}exec /x: exec format error`] }, 'exec /x: exec format error'],
-    ['missing (crun)', { exitCode: 1, log: ['executable file `x` not found in $PATH: No such file or directory'] }, 'executable file `x` not found in $PATH: No such file or directory'], // prettier-ignore
-    ['not to be opened (crun)', { exitCode: 1, log: ['open executable: Permission denied'] }, 'open executable: Permission denied'], // prettier-ignore
+    ['missing (crun)', { exitCode: 1, log: ['executable file `x` not found in $PATH: No such file or directory'] }, '"/x": executable file `x` not found in $PATH: No such file or directory'], // prettier-ignore
+    ['not to be opened (crun)', { exitCode: 1, log: ['open executable: Permission denied'] }, '"/x": open executable: Permission denied'], // prettier-ignore
     ['not to be opened (later crun)', { exitCode: 1, log: ['open `/x`: Permission denied'] }, 'open `/x`: Permission denied'], // prettier-ignore
-    ['none that runs (crun)', { exitCode: 1, started: true, log: ['exec: Exec format error'] }, 'exec: Exec format error'], // prettier-ignore
+    ['none that runs (crun)', { exitCode: 1, started: true, log: ['exec: Exec format error'] }, '"/x": exec: Exec format error'], // prettier-ignore
   ])('is a program’s that cannot be executed: %s', async (_, wish, expected) => {
     expect(await refusalOf(await ended(wish))).toBe(expected);
   });

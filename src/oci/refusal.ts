@@ -13,11 +13,15 @@ const RUNC = /(?:^|: )(exec(?:: ".*"| \/\S*): .*)$/s;
 const CRUN =
   /^(executable file|open executable|exec\b(?! failed)|the path `.*` (exists but it is not executable|is not a regular))/s;
 
-/** Of what a runtime says, the part that tells why a program cannot be executed; undefined where it says something else. */
+/**
+ * Of what a runtime says, the part that tells why a program cannot be executed, with the program's name, which crun leaves
+ * out; undefined where it says something else.
+ */
 export function refusalIn(message: string, program: string): string | undefined {
   const runc = RUNC.exec(message)?.[1];
   if (runc !== undefined) return runc;
-  return CRUN.test(message) || message.startsWith(`open \`${program}\``) ? message : undefined;
+  if (!CRUN.test(message) && !message.startsWith(`open \`${program}\``)) return undefined;
+  return message.includes(program) ? message : `"${program}": ${message}`;
 }
 
 /** Whether it tells that the working directory is none; runtimes make one that is missing, with all above it. */

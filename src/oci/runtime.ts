@@ -138,9 +138,10 @@ export class OciRuntime {
     { code = 'internal', process = UNKNOWN }: FailureHints = {},
   ): GantryError {
     const said = withoutTrace(reason);
+    const refusal = refusalIn(said, process.program) ?? said;
     return new GantryError(
       code === 'internal' ? codeOfReason(said, process) : code,
-      `${this.#what(verb, id)}: ${said}`,
+      `${this.#what(verb, id)}: ${said.includes(refusal) ? said : refusal}`,
     );
   }
 

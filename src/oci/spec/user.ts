@@ -80,8 +80,7 @@ function memberships(entries: readonly GroupEntry[], name: string): number[] {
 async function readTable(rootfs: string, path: string): Promise<string[]> {
   const bytes = await readInRoot(rootfs, path, MAX_TABLE_BYTES + 1);
   if (bytes === undefined) return [];
-  if (bytes.length > MAX_TABLE_BYTES)
-    throw unstartable(`the image's ${path} has more than ${MAX_TABLE_BYTES} bytes`);
+  if (bytes.length > MAX_TABLE_BYTES) throw unstartable(`the image's ${path} has more than ${MAX_TABLE_BYTES} bytes`);
   return bytes.toString().split('\n');
 }
 
