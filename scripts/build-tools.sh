@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds clients and a newer runtime for the end-to-end tests from the Go module proxy: build-tools.sh crictl critest critest-1.36 cri-client runc containerd
+# Builds clients, a newer runtime and Kubernetes for the end-to-end tests from the Go module proxy:
+# build-tools.sh crictl critest critest-1.36 cri-client runc containerd etcd kube-apiserver kubelet
 # They land in .cache/tools/ and are built again only when their pins or the Go version change.
 # Exit 3: no usable Go, so that a caller may skip what needs the tools; where CI is set that is a failure, 1.
 set -eu
@@ -27,9 +28,10 @@ module() {
   case $1 in
     crictl | critest) echo "$root/e2e/tools/crictl" ;;
     containerd) echo "$root/bench/tools/containerd" ;;
-    runc | cri-client | critest-1.36) echo "$root/e2e/tools/$1" ;;
+    kube-apiserver | kubelet) echo "$root/e2e/tools/kubernetes" ;;
+    runc | cri-client | critest-1.36 | etcd) echo "$root/e2e/tools/$1" ;;
     *)
-      echo "unknown tool \"$1\": crictl, critest, critest-1.36, cri-client, runc and containerd are known" >&2
+      echo "unknown tool \"$1\": crictl, critest, critest-1.36, cri-client, runc, containerd, etcd, kube-apiserver and kubelet are known" >&2
       exit 2
       ;;
   esac
@@ -53,6 +55,14 @@ build() {
     containerd)
       GOBIN=$(dirname "$2")/bin go install "github.com/containerd/containerd/v2/cmd/containerd@$(cat version)"
       mv "$(dirname "$2")/bin/containerd" "$2"
+      ;;
+    etcd) go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" go.etcd.io/etcd/server/v3 ;;
+    # Without a version of its own it passes for v0.0.0, which API clients and metrics know nothing of.
+    kube-apiserver | kubelet)
+      version=$(sed -n 's#^require k8s.io/kubernetes ##p' go.mod)
+      minor=${version#v1.} package=k8s.io/component-base/version
+      flags="-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
+      go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" "k8s.io/kubernetes/cmd/$1"
       ;;
     runc) go build -tags seccomp -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" github.com/opencontainers/runc ;;
   esac

@@ -8,6 +8,7 @@ import { failedPrecondition } from '../../src/base/errors.js';
 import { tail } from '../../src/base/spawn.js';
 import { writeCniNetwork } from './cni-network.js';
 import type { Crictl } from './crictl.js';
+import { logFileOf } from './log-file.js';
 import type { Scratch } from './scratch.js';
 import { SETTINGS } from './settings.js';
 import { startService, stopService, type Service } from './service.js';
@@ -41,7 +42,7 @@ export class Daemon {
     this.#wrapper = wrapper;
     this.#scratch = scratch;
     this.#crictl = crictl;
-    this.logFile = logFileOf(scratch);
+    this.logFile = logFileOf(scratch, 'gantryd');
     this.#config = join(scratch.dir, 'gantry.yaml');
   }
 
@@ -112,10 +113,6 @@ export class Daemon {
       throw failedPrecondition(`gantryd ended with exit code ${code}: ${tail(await this.log())}`);
     }
   }
-}
-
-function logFileOf({ dir }: Scratch): string {
-  return SETTINGS.logs === undefined ? join(dir, 'gantryd.log') : join(SETTINGS.logs, `${basename(dir)}.log`);
 }
 
 function usual(scratch: Scratch): Settings {

@@ -13,7 +13,7 @@ export interface HarnessSettings {
   readonly full: boolean;
   /** GANTRY_E2E_CRITEST: which of critest's specs, and how they stream; `short` is a selection for slow machines. */
   readonly critest: CritestPart;
-  /** GANTRY_E2E_LOGS: a directory where the daemons' logs go and stay; else they go with the suite's own directories. */
+  /** GANTRY_E2E_LOGS: a directory where the servers' logs go and stay; else they go with the suite's own directories. */
   readonly logs: string | undefined;
 }
 
