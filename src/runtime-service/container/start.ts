@@ -3,8 +3,9 @@ import { describeError, failedPrecondition } from '../../base/errors.js';
 import { isAlive } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
 import { killContainer } from './kill.js';
-import { lastsBeyond, moveContainer } from './state.js';
-import type { ContainerProcesses, ContainerRecord, ContainerStatus, ExitedStatus } from './types.js';
+import { recordStartError } from './start-error.js';
+import { moveContainer } from './state.js';
+import type { ContainerProcesses, ContainerRecord, ContainerStatus } from './types.js';
 
 /**
  * Starts a created container (CRI StartContainer). One that cannot be started has exited then, with the code and the reason
@@ -16,7 +17,7 @@ export async function startContainer(context: ContainerContext, idOrPrefix: stri
   await context.locks.run(id, async () => {
     const { record, status } = context.store.find(id);
     if (status.state === 'unstartable') {
-      await recordFailure(context, id, status.message);
+      await recordStartError(context, id, status.message);
       throw failedPrecondition(`container "${id}" cannot be started: ${status.message}`);
     }
     if (status.state !== 'created') throw failedPrecondition(`container "${id}" is ${status.state}, not created`);
@@ -50,21 +51,8 @@ async function runtimeStart(
     // One that has ended before has an exit code of its own.
     if (isAlive(processes.init)) {
       await killContainer(record, processes);
-      await recordFailure(context, record.id, describeError(error));
+      await recordStartError(context, record.id, describeError(error));
     }
     throw error;
   }
-}
-
-/** What containerd says, and kubelet shows, of a container that could not be started. */
-const START_ERROR = { exitCode: 128, reason: 'StartError' } as const;
-
-async function recordFailure({ store }: ContainerContext, id: string, message: string): Promise<void> {
-  await store.update(id, (now) => (now.state === 'exited' ? now : moveContainer(now, failed(now, message))), {
-    evenIfFull: true,
-  });
-}
-
-function failed(now: ContainerStatus, message: string): ExitedStatus {
-  return { state: 'exited', finishedAt: nowNs(), message, ...START_ERROR, ...lastsBeyond(now) };
 }

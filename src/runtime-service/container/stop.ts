@@ -4,6 +4,7 @@ import { signalProcess } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
 import { containersOf } from './of-sandbox.js';
 import { killContainer } from './kill.js';
+import { recordStartError } from './start-error.js';
 import { signalNumber } from './signals.js';
 import type { Container } from './store.js';
 
@@ -12,10 +13,11 @@ const KILL_GRACE_MS = 20_000;
 
 /**
  * Ends a container: its stop signal, and after `timeoutSeconds` SIGKILL (CRI StopContainer). Takes no lock, so that a
- * second call with a shorter timeout is heard at once. Ended already, or unknown, is fine.
+ * second call with a shorter timeout is heard at once. One that cannot be started has ended then, for that. Ended already, or unknown, is fine.
  */
 export async function stopContainer(context: ContainerContext, id: string, timeoutSeconds: number): Promise<void> {
   const container = context.store.get(id);
+  if (container?.status.state === 'unstartable') return recordStartError(context, id, container.status.message);
   const processes = processesOf(container);
   if (container === undefined || processes === undefined) return;
   const ended = context.exits.ended(id);

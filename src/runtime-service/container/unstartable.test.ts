@@ -106,15 +106,13 @@ describe('a container whose process cannot be what it is to be is made, and has 
 });
 
 describe('until it is started it is like any that was created', () => {
-  it('through a restart, for the same request, for new limits, and for a stop', async () => {
+  it('through a restart, for the same request, and for new limits', async () => {
     const { own, sandbox } = await worldOf();
     const request = { sandboxId: sandbox, config: containerConfig(MISSING), digest: 'd' };
     const id = await createContainer(own.context, request);
     const context = await own.restart();
     expect(await createContainer(context, request)).toBe(id);
     await updateContainer(context, id, { ...NO_LIMITS, cpuShares: 77 });
-    await stopContainer(context, id, 0);
-    await killContainersOf(context, sandbox);
     expect(own.get(id).status).toMatchObject({ state: 'unstartable', resources: { cpuShares: 77 } });
     expect((await rejection(startContainer(context, id))).message).toContain(REASON);
     expect(await own.exit(id)).toMatchObject({ exitCode: 128, resources: { cpuShares: 77 } });
@@ -122,6 +120,16 @@ describe('until it is started it is like any that was created', () => {
     expect(own.get(id).status).toMatchObject({ state: 'exited', reason: 'StartError' });
     await own.clear();
     expect(await own.leftovers()).toEqual([]);
+  });
+
+  it.each<[string, (own: ContainerWorld, id: string, sandbox: string) => Promise<void>]>([
+    ['a stop', (own, id) => stopContainer(own.context, id, 10)],
+    ['the end of its pod', (own, _, sandbox) => killContainersOf(own.context, sandbox)],
+  ])('and ends by %s', async (_, end) => {
+    const { own, sandbox } = await worldOf();
+    const id = await own.create(sandbox, MISSING);
+    await end(own, id, sandbox);
+    expect(own.get(id).status).toMatchObject({ state: 'exited', exitCode: 128, reason: 'StartError' });
   });
 
   it('and may be removed', async () => {

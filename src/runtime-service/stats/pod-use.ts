@@ -42,7 +42,7 @@ export async function podUse(context: StatsContext, sandbox: Sandbox): Promise<P
 
 function usesOf(context: StatsContext, sandboxId: string): Promise<ContainerUse[]> {
   const members = containersOf(context.containers, sandboxId).filter(
-    ({ status: { state } }) => state === 'created' || state === 'running' || state === 'exited',
+    ({ status: { state } }) => state !== 'creating' && state !== 'removing',
   );
   return Promise.all(members.map((container) => containerUse(context, container)));
 }
