@@ -21,6 +21,10 @@ export interface Resources {
   readonly limits?: Quantities;
 }
 
+interface StateOfContainer {
+  readonly terminated?: { readonly exitCode: number; readonly reason: string; readonly message?: string };
+}
+
 /** The part of a container's status that the tests look at. */
 export interface ContainerState {
   readonly name: string;
@@ -28,7 +32,8 @@ export interface ContainerState {
   readonly containerID: string;
   readonly ready: boolean;
   readonly restartCount: number;
-  readonly lastState?: { readonly terminated?: { readonly exitCode: number; readonly reason: string } };
+  readonly state: StateOfContainer;
+  readonly lastState?: StateOfContainer;
   readonly resources?: Resources;
   readonly allocatedResources?: Quantities;
 }
