@@ -50,7 +50,7 @@ format: deps ## format all sources
 	@node_modules/.bin/prettier --write --log-level warn .
 	@node_modules/.bin/eslint --fix .
 
-test-packages:
+test-packages: ## what the end-to-end tests need: Debian packages, clients, Kubernetes; a quarter of an hour at first
 	@scripts/install-packages.sh run test
 	@scripts/fetch-busybox.sh
 	@scripts/build-tools.sh crictl critest $(if $(GANTRY_E2E_FULL),critest-1.36) cri-client runc etcd kube-apiserver kubelet
@@ -66,12 +66,12 @@ test-e2e: build test-vm-packages ## end-to-end tests alone: crictl, critest, cra
 
 test: ## install what is missing; every check, unit and end-to-end test; ends with the sum
 	@rm -rf $(RESULTS)
-	@scripts/run-suites.sh check check-api test-unit test-e2e test-vm-short
+	@scripts/run-suites.sh check check-api test-unit test-packages test-e2e test-vm-short
 
 test-all: export GANTRY_E2E_FULL := 1
 test-all: ## what make test leaves out for its time, too
 	@rm -rf $(RESULTS)
-	@scripts/run-suites.sh check check-api test-unit test-node24 test-e2e test-vm
+	@scripts/run-suites.sh check check-api test-unit test-packages test-node24 test-e2e test-vm
 
 test-vm-packages: test-packages
 	@scripts/install-packages.sh vm
