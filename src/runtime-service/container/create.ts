@@ -24,6 +24,7 @@ import type { SandboxRecord } from '../../sandbox/types.js';
 import { checkUserIds } from './check-user-ids.js';
 import { confine } from './confine.js';
 import type { ContainerContext, ContainerImage, ContainerImages } from './context.js';
+import { orSandboxEnded } from './ended-meanwhile.js';
 import { checkDevicePaths, prepareHost } from './host-mounts.js';
 import { endProcesses } from './kill.js';
 import { containerName } from './name.js';
@@ -105,7 +106,8 @@ async function make(context: ContainerContext, making: Making): Promise<string> 
       return id;
     });
   } catch (error) {
-    throw wrapError(error, `create container "${record.config.metadata.name}" in sandbox "${sandbox.record.id}"`);
+    const reason = orSandboxEnded(error, context, sandbox.record.id);
+    throw wrapError(reason, `create container "${record.config.metadata.name}" in sandbox "${sandbox.record.id}"`);
   }
 }
 

@@ -3,6 +3,7 @@ import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
 import { setOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { fitResources, ociResources, type ContainerResources } from '../../oci/spec/resources.js';
 import type { ContainerContext } from './context.js';
+import { orContainerEnded } from './ended-meanwhile.js';
 import { containerPaths } from './paths.js';
 import { resourcesOf } from './resources.js';
 import { moveContainer } from './state.js';
@@ -28,11 +29,15 @@ export async function updateContainer(
     checkHugepages(before, change);
     const resources = merge(before, change);
     const fitting = fitResources(resources, cgroupAbilities(), 'linux');
-    const { bundle } = containerPaths(context, record);
-    await context.runtimes.of(record).update(id, bundle, ociResources(fitting, []));
-    // The runtime's update knows nothing of it.
-    if (resources.oomScoreAdj !== before.oomScoreAdj)
-      await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);
+    try {
+      const { bundle } = containerPaths(context, record);
+      await context.runtimes.of(record).update(id, bundle, ociResources(fitting, []));
+      // The runtime's update knows nothing of it.
+      if (resources.oomScoreAdj !== before.oomScoreAdj)
+        await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);
+    } catch (error) {
+      throw orContainerEnded(error, context, id);
+    }
     await context.store.update(id, (now) => {
       const lives = now.state === 'created' || now.state === 'running';
       return lives ? moveContainer(now, { ...now, resources }) : now;
