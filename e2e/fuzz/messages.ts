@@ -40,7 +40,21 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   apparmorProfile: some('', 'runtime/default', 'unconfined', 'localhost/none'),
   logPath: some('a.log', 'b/c.log', '', '../a.log', 'x'.repeat(300), 'a\0'),
   cgroupParent: ({ random, scratch }) =>
-    random.pick(['', '', scratch.pods, `${scratch.pods}/../pods`, `${scratch.pods}/\0`]),
+    random.pick([
+      ...(['', '', scratch.pods, `${scratch.pods}/../pods`, `${scratch.pods}/\0`] as const),
+      ...[`${scratch.pods}/a\nb`, `${scratch.pods}/cgroup.procs`, `${scratch.pods}/${'x'.repeat(300)}`],
+    ]),
+  containerPath: (world) => values.containerPath(world),
+  maskedPaths: (world) => values.containerPaths(world),
+  readonlyPaths: (world) => values.containerPaths(world),
+  cpusetCpus: some('', '0', '0-1', '99', '3-1', '0,,1', ',', '99999999999999999999'),
+  cpusetMems: some('', '0', '99', '1-'),
+  cpuPeriod: ({ random }) => random.pick([0, 1, 999, 1_000, 100_000, 1_000_001]),
+  cpuQuota: ({ random }) => random.pick([-1, 0, 1, 999, 1_000, 50_000]),
+  cpuShares: ({ random }) => random.pick([0, 1, 2, 1_024, 262_144, 262_145]),
+  memoryLimitInBytes: ({ random }) => random.pick([-2, -1, 0, 1, 4_096, 8 << 20, 64 << 20, 2 ** 40]),
+  memorySwapLimitInBytes: ({ random }) => random.pick([-1, 0, 1, 64 << 20, 128 << 20]),
+  pageSize: some('2MB', '1GB', '3MB', 'x'),
   'Device.hostPath': (world) =>
     world.random.chance(0.5) ? world.random.pick(['/dev/null', '/dev/zero', '/dev/no-such']) : values.hostPath(world),
   'Device.permissions': some('rwm', 'r', ''),
@@ -53,7 +67,18 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   args: () => [],
   privileged: never,
   sysctls: ({ random }) =>
-    random.pick([{}, {}, { 'kernel.shm_rmid_forced': '0' }, { 'net.ipv4.no_such': '1' }, { '../x': '' }, { '': '' }]),
+    random.pick([
+      ...([
+        {},
+        {},
+        { 'kernel.shm_rmid_forced': '0' },
+        { 'net.ipv4.no_such': '1' },
+        { '../x': '' },
+        { '': '' },
+      ] as const),
+      ...[{ 'net.ipv4': '1' }, { 'net.core.rmem_max': '1' }, { 'net.ipv4.ip_local_port_range': 'x' }],
+      ...[{ 'kernel.sem': '' }, { 'kernel.shmmax': 'x'.repeat(100) }, { 'fs.mqueue.none': '1' }],
+    ]),
   hostPort: ({ random }) => random.pick([0, 0, -1, 70_000, 40_000 + random.below(1_000)]),
   runtimeHandler: some('', '', '', '', 'runc', 'none'),
   podCidr: some('', '10.255.0.0/24'),

@@ -149,6 +149,31 @@ export function hostPath(world: World): string {
   ]);
 }
 
+/** Where things are in a container, and where nothing can be. */
+export function containerPath({ random }: World): string {
+  const usual = random.pick(['/x', '/x/y', '/tmp', '/tmp/x', '/data', '/etc/hosts', '/dev/shm', '/dev/x', '/mnt/a b']);
+  if (random.chance(0.4)) return usual;
+  return random.pick([
+    ...(['/', '//', '/..', '/a/..', '/proc', '/proc/self', '/proc/x', '/proc/1/fd', '/sys', '/sys/x'] as const),
+    ...['/sys/fs/cgroup', '/dev', '/dev/null', '/dev/ptmx', '/dev/pts/x', '/dev/console', '/etc', '/etc/passwd'],
+    ...[
+      '/etc/passwd/x',
+      '/bin',
+      '/bin/sh',
+      '/tmp/../proc',
+      `/${'x'.repeat(300)}`,
+      '/x'.repeat(2_000),
+      '/a\nb',
+      'x',
+      '',
+    ],
+  ]);
+}
+
+export function containerPaths(world: World): string[] {
+  return Array.from({ length: world.random.below(3) }, () => containerPath(world));
+}
+
 export function image({ random }: World): string {
   const none = [
     '',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { PROJECT_ROOT } from '../../scripts/project-root.js';
 import { codeOf } from '../../src/base/errors.js';
 import { readSettings } from './settings.js';
 
@@ -13,6 +14,12 @@ describe('settings of the suites', () => {
       critest: 'both',
       logs: undefined,
     });
+  });
+
+  it('keep logs nowhere by an empty variable, and below build by an absolute one', () => {
+    expect(readSettings({ GANTRY_E2E_LOGS: '' }).logs).toBeUndefined();
+    const logs = `${PROJECT_ROOT}/build/results`;
+    expect(readSettings({ GANTRY_E2E_LOGS: logs }).logs).toBe(logs);
   });
 
   it('come from the environment', () => {
@@ -41,6 +48,9 @@ describe('settings of the suites', () => {
     ['GANTRY_E2E_CRITEST', 'long'],
     ['GANTRY_E2E_SLOW', 'very'],
     ['GANTRY_E2E_SLOW', '0'],
+    ['GANTRY_E2E_LOGS', '.'],
+    ['GANTRY_E2E_LOGS', PROJECT_ROOT],
+    ['GANTRY_E2E_LOGS', `${PROJECT_ROOT}/e2e`],
   ])('are refused by name: %s=%s', (variable, value) => {
     let failure: unknown;
     try {

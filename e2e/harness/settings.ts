@@ -1,3 +1,6 @@
+import { isAbsolute, relative } from 'node:path';
+
+import { PROJECT_ROOT } from '../../scripts/project-root.js';
 import { invalidArgument } from '../../src/base/errors.js';
 import type { CgroupDriver } from '../../src/oci/cgroup.js';
 
@@ -39,8 +42,18 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     slowness,
     full: env['GANTRY_E2E_FULL'] === '1',
     critest: part as CritestPart,
-    logs: env['GANTRY_E2E_LOGS'],
+    logs: logsIn(env['GANTRY_E2E_LOGS'] ?? ''),
   };
+}
+
+/** A relative one, like an empty one that is joined to a name, would be in the project's own tree. */
+function logsIn(directory: string): string | undefined {
+  if (directory === '') return undefined;
+  if (!isAbsolute(directory)) throw invalidArgument(`GANTRY_E2E_LOGS is no absolute path: "${directory}"`);
+  const place = relative(PROJECT_ROOT, directory);
+  if (!place.startsWith('..') && !/^build(\/|$)/.test(place))
+    throw invalidArgument(`GANTRY_E2E_LOGS is in the project's tree, but not below build: "${directory}"`);
+  return directory;
 }
 
 function unknown(variable: string, value: string, known: readonly string[]): Error {

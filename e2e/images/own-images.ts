@@ -33,6 +33,8 @@ export const OWN = {
   content: `${HOST}/content:1`,
   /** Has /large, its root directory and others of user and group 70000, beyond the ids that a pod's user namespace usually has. */
   largeIds: `${HOST}/large-ids:1`,
+  /** Links that no mount can be at: /ring to itself, /top to the root. Its command, user and directory have a NUL, as has one variable; GOOD is another. */
+  odd: `${HOST}/odd:1`,
   /** Nothing for this machine's platform. */
   foreign: `${HOST}/foreign:1`,
 } as const;
@@ -56,8 +58,22 @@ export async function ownImages(): Promise<NamedImage[]> {
     { name: OWN.volumes, image: image({ layers: [shell, await volumeLayer()], process: declaring() }) },
     { name: OWN.content, image: image({ layers: [await contentLayer()], process: named('content') }) },
     { name: OWN.largeIds, image: image({ layers: [shell, await largeIdsLayer()], process: largeUser() }) },
+    { name: OWN.odd, image: image({ layers: [shell, await oddLayer()], process: ODD }) },
     { name: OWN.foreign, image: imageIndex([foreign]) },
   ];
+}
+
+const ODD: ProcessConfig = {
+  Cmd: ['sh\0', '-c', 'true'],
+  User: '0\0',
+  WorkingDir: '/a\0',
+  Env: ['BAD=a\0b', 'GOOD=1'],
+  Labels: { 'gantry.test': 'odd\0' },
+  StopSignal: 'TERM\0',
+};
+
+function oddLayer(): Promise<Layer> {
+  return layer([symlink('ring', 'ring'), symlink('top', '/')]);
 }
 
 /** The config decides an image's id: the label keeps it from being that of another image with the same layers. */

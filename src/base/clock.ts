@@ -15,3 +15,9 @@ export function nowNs(): string {
 }
 
 let last = 0n;
+
+/** Orders times of {@link nowNs}, the earliest first. */
+export function compareTimes(a: string, b: string): number {
+  const difference = BigInt(a) - BigInt(b);
+  return difference < 0n ? -1 : Number(difference > 0n);
+}

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 export interface ConnectionLimitOptions {
   readonly max: number;
-  /** True for a connection whose client has said nothing of use yet. */
+  /** True for a connection whose client has said nothing of use yet; once false, false for good. */
   readonly isSilent: (connection: Socket) => boolean;
   /** True for a connection whose client has left, where the server does not notice by itself. */
   readonly isGone?: (connection: Socket) => boolean;
@@ -10,14 +10,20 @@ export interface ConnectionLimitOptions {
   readonly refuse: (connection: Socket) => void;
 }
 
+/** How many connections are looked at for clients that have left, each time that one comes. */
+const LOOKS = 4;
+
 /**
  * Keeps a server's connections few enough for everything else to have descriptors. Where there are too many, the oldest one whose client
- * is silent makes room: whoever opens connections and says nothing cannot keep others out.
+ * is silent makes room: whoever opens connections and says nothing cannot keep others out. One that comes costs the same however many
+ * there are, but where it is to be refused.
  */
 export class ConnectionLimit {
   readonly #options: ConnectionLimitOptions;
-  /** The oldest first. */
+  /** What was not looked at for the longest time first. */
   readonly #connections = new Set<Socket>();
+  /** Those that were silent when last looked at, the oldest first: who has spoken is never silent again. */
+  readonly #silent = new Set<Socket>();
 
   constructor(options: ConnectionLimitOptions) {
     this.#options = options;
@@ -25,18 +31,14 @@ export class ConnectionLimit {
 
   /** False if the connection was refused. */
   admit(connection: Socket): boolean {
-    const { max, refuse, isGone = () => false } = this.#options;
-    for (const known of this.#connections) if (isGone(known)) this.#end(known);
-    if (this.#connections.size >= max) {
-      const silent = this.#oldestSilent();
-      if (silent === undefined) {
-        refuse(connection);
-        return false;
-      }
-      this.release(silent);
-      refuse(silent);
+    const { max, refuse } = this.#options;
+    this.#endGone(LOOKS);
+    if (this.#connections.size >= max && !this.#makeRoom()) {
+      refuse(connection);
+      return false;
     }
     this.#connections.add(connection);
+    this.#silent.add(connection);
     connection.once('close', () => this.release(connection));
     return true;
   }
@@ -44,11 +46,32 @@ export class ConnectionLimit {
   /** The connection counts no more. */
   release(connection: Socket): void {
     this.#connections.delete(connection);
+    this.#silent.delete(connection);
   }
 
-  #end(connection: Socket): void {
-    this.release(connection);
-    connection.destroy();
+  #makeRoom(): boolean {
+    const silent = this.#oldestSilent();
+    if (silent === undefined) {
+      this.#endGone(this.#connections.size);
+      return this.#connections.size < this.#options.max;
+    }
+    this.release(silent);
+    this.#options.refuse(silent);
+    return true;
+  }
+
+  #endGone(looks: number): void {
+    const { isGone = () => false } = this.#options;
+    for (let left = Math.min(looks, this.#connections.size); left > 0; left--) {
+      const [connection] = this.#connections;
+      if (connection === undefined) return;
+      this.#connections.delete(connection);
+      if (!isGone(connection)) this.#connections.add(connection);
+      else {
+        this.release(connection);
+        connection.destroy();
+      }
+    }
   }
 
   get size(): number {
@@ -56,7 +79,10 @@ export class ConnectionLimit {
   }
 
   #oldestSilent(): Socket | undefined {
-    for (const connection of this.#connections) if (this.#options.isSilent(connection)) return connection;
+    for (const connection of this.#silent) {
+      if (this.#options.isSilent(connection)) return connection;
+      this.#silent.delete(connection);
+    }
     return undefined;
   }
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 
+import { openFilesLimitIn } from './open-files-limit.js';
+
 /** How many connections servers may have, so that pods and containers never lack descriptors for want of a limit elsewhere. */
 export interface DescriptorShares {
   /** Connections to the socket of CRI. */
@@ -28,6 +30,5 @@ export function descriptorShares(limit = openFilesLimit()): DescriptorShares {
 
 /** What Node has raised to the hard limit at its start. */
 export function openFilesLimit(): number {
-  const found = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  return found === 'unlimited' ? Infinity : Number(found ?? 1_024);
+  return openFilesLimitIn(readFileSync('/proc/self/limits', 'utf8'))?.soft ?? 1_024;
 }

@@ -55,12 +55,16 @@ export async function realPaths(paths: readonly string[], options: ProbeOptions)
   return new Map(paths.map((path, index) => [path, real[index] ?? path]));
 }
 
-/** Makes a directory and its parents, open to all who may look. @throws invalid-argument where something is in the way */
+/** Where no directory can be, whoever asks: something is in the way, or it is the kernel's own file system. */
+const NO_PLACE =
+  /File exists|Not a directory|No such file|not permitted|File name too long|symbolic links|Invalid argument/;
+
+/** Makes a directory and its parents, open to all who may look. @throws invalid-argument where none can be */
 export async function makeHostDirectory(path: string, options: ProbeOptions): Promise<void> {
   const { exitCode, stderr } = await probe([path], options, ['mkdir', '-p', '-m', '755', '--']);
   if (exitCode === 0) return;
   const said = stderr.toString().trim();
-  const refuse = /File exists|Not a directory/.test(said) ? invalidArgument : internal;
+  const refuse = NO_PLACE.test(said) ? invalidArgument : internal;
   throw refuse(`${options.what} ${path} cannot be made: ${tail(said, 500)}`);
 }
 

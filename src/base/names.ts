@@ -1,3 +1,4 @@
+import { compareTimes } from './clock.js';
 import { alreadyExists } from './errors.js';
 
 /** An object of an earlier run that had a name. */
@@ -47,7 +48,7 @@ export class NameRegistry {
 
 function byRight(a: Claimant, b: Claimant): number {
   if (a.is !== b.is) return a.is === 'alive' ? -1 : 1;
-  return BigInt(a.createdAt) > BigInt(b.createdAt) ? -1 : 1;
+  return compareTimes(b.createdAt, a.createdAt);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Endpoint } from './registry/endpoint.js';
 import type { HttpPool } from './registry/http.js';
 import { formatReference, type Reference } from './registry/reference.js';
 import type { Registries } from './registry/registries.js';
-import { signedRequirements } from './trust/check-signatures.js';
+import { signedRequirements } from './trust/check-signed.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
 
 export interface ExplainContext {

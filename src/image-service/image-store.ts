@@ -1,4 +1,4 @@
-import { nowNs } from '../base/clock.js';
+import { compareTimes, nowNs } from '../base/clock.js';
 import { invalidArgument, notFound } from '../base/errors.js';
 import { KeyedLock } from '../base/keyed-lock.js';
 import type { Logger } from '../base/log.js';
@@ -119,7 +119,7 @@ export class ImageStore {
 
   /** After a crash between the two writes of a moved tag, the later record has it. */
   async #settleTags(): Promise<void> {
-    const byAge = this.all().sort((a, b) => (BigInt(a.updatedAt) > BigInt(b.updatedAt) ? -1 : 1));
+    const byAge = this.all().sort((a, b) => compareTimes(b.updatedAt, a.updatedAt));
     for (const { id } of byAge) await this.#takeTags(this.#images.get(id) as ImageRecord);
   }
 }

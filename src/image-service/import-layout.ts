@@ -19,12 +19,13 @@ import type { UnpackPool } from './layers/unpack-pool.js';
 import { readBlob, readBlobText, readDocument, fileChunks } from './layout-files.js';
 import type { Progress } from './progress.js';
 import { digestOf } from './registry/digest.js';
+import { followIndexes } from './registry/follow-indexes.js';
 import { stringOf } from './registry/json.js';
 import { parseManifest, type Index, type IndexEntry, type Manifest } from './registry/manifest.js';
 import { INDEX_TYPES } from './registry/media-types.js';
 import { choosePlatform } from './registry/platform.js';
 import { formatReference, nameOf, parseReference } from './registry/reference.js';
-import { signedRequirements } from './trust/check-signatures.js';
+import { signedRequirements } from './trust/check-signed.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord } from './types.js';
 
@@ -44,8 +45,6 @@ export interface ImportOptions {
   /** Called with what the progress of each image is asked for by, when its fetch begins. */
   readonly onFetch?: ((key: string) => void) | undefined;
 }
-
-const MAX_NESTING = 4;
 
 /** Annotations that name an image: containerd's with the whole reference, OCI's with that or only a tag. */
 const FULL_NAME = 'io.containerd.image.name';
@@ -163,7 +162,7 @@ async function importArchived(
   for (const { manifest, configJson, tags, files } of archived) {
     const names = layout.name === undefined ? tags : [layout.name];
     const fetchLayer: FetchLayer = (layer, unpack) => unpack(fileChunks(files.get(layer.digest) ?? ''));
-    const content = { manifest, configJson, fetchLayer };
+    const content = { manifest, configJson, fetchLayer, chosen: false };
     const complete = names.map((name) => taggedName(name, layout.what));
     imported.push(await install(context, layout, { content, names: { tags: complete, digests: [] } }));
   }
@@ -197,24 +196,27 @@ async function imagesOf(layout: Layout): Promise<LayoutImage[]> {
 async function manifestFor(layout: Layout, entry: IndexEntry, only: boolean): Promise<LayoutImage | undefined> {
   try {
     choosePlatform({ kind: 'index', entries: [entry] }, layout.what);
-    return { entry, ...(await followIndexes(layout, entry)) };
+    return { entry, ...(await findManifest(layout, entry)) };
   } catch (error) {
     if (only || !hasCode(error, 'not-found')) throw error;
     return undefined;
   }
 }
 
-async function followIndexes(layout: Layout, entry: IndexEntry): Promise<Omit<LayoutImage, 'entry'>> {
-  let next = entry;
-  let chosen = entry.platform !== undefined;
-  for (let depth = 0; depth < MAX_NESTING; depth++) {
-    const what = `${layout.what}: manifest ${next.digest}`;
-    const found = parseManifest(await readBlobText(layout.directory, next), next.mediaType, what);
-    if (found.kind === 'manifest') return { manifest: refuseArtifact(found, what), chosen };
-    next = choosePlatform(found satisfies Index, what);
-    chosen ||= next.platform !== undefined;
-  }
-  throw invalidArgument(`${layout.what}: indexes lie more than ${MAX_NESTING} deep in each other`);
+async function findManifest(layout: Layout, entry: IndexEntry): Promise<Omit<LayoutImage, 'entry'>> {
+  const get = async (wanted: IndexEntry): Promise<Document> => ({
+    ...{ text: await readBlobText(layout.directory, wanted), mediaType: wanted.mediaType },
+    what: `${layout.what}: manifest ${wanted.digest}`,
+  });
+  const parse = ({ text, mediaType, what }: Document): Index | Manifest => parseManifest(text, mediaType, what);
+  const { manifest, document, chosen } = await followIndexes(await get(entry), { get, parse, what: layout.what });
+  return { manifest: refuseArtifact(manifest, document.what), chosen: chosen || entry.platform !== undefined };
+}
+
+interface Document {
+  readonly text: string;
+  readonly mediaType: string;
+  readonly what: string;
 }
 
 let counter = 0;
@@ -227,21 +229,14 @@ async function importImage(
   const names = layout.name === undefined ? namesOf(entry) : namesGiven(layout.name, entry.digest);
   const configJson = await readBlobText(layout.directory, manifest.config);
   const fetchLayer: FetchLayer = (layer, unpack) => unpack(readBlob(layout.directory, layer));
-  const { logger } = context;
-  const warn = (platform: string): void =>
-    logger.warn(
-      { image: layout.what, platform },
-      'the configuration of an image names another platform than its index',
-    );
-  const onOtherPlatform = chosen ? warn : undefined;
-  return install(context, layout, { content: { manifest, configJson, fetchLayer, onOtherPlatform }, names });
+  return install(context, layout, { content: { manifest, configJson, fetchLayer, chosen }, names });
 }
 
 async function install(
-  { layers, images, progress }: ImportContext,
+  { layers, images, progress, logger }: ImportContext,
   layout: Layout,
   image: {
-    content: Pick<InstallOptions, 'manifest' | 'configJson' | 'fetchLayer' | 'onOtherPlatform'>;
+    content: Pick<InstallOptions, 'manifest' | 'configJson' | 'fetchLayer' | 'chosen'>;
     names: ImageNames;
   },
 ): Promise<ImageRecord> {
@@ -250,7 +245,7 @@ async function install(
   const what = `${layout.what}: image ${digestOf(image.content.configJson)}`;
   layout.onFetch?.(owner);
   try {
-    const options = { ...image.content, layers, progress, progressKey: owner, what, owner, signal };
+    const options = { ...image.content, layers, progress, logger, progressKey: owner, what, owner, signal };
     return await images.add(await installImage(options), image.names);
   } finally {
     layers.release(owner);

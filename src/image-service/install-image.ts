@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 
 import { dataLoss, hasCode, notFound } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
 import type { ImageContent } from './image-store.js';
 import type { LayerRequest, LayerStore } from './layers/layer-store.js';
 import type { Progress } from './progress.js';
@@ -26,10 +27,11 @@ export interface InstallOptions {
   /** Names the image in errors. */
   readonly what: string;
   /**
-   * Told that the configuration names another platform, of an image that an index has chosen for this machine: labels are
-   * copied from base to base. Without it such an image is refused.
+   * An index has named it for this machine. A configuration that names another platform is told of then, since labels are
+   * copied from base to base; else the image is refused.
    */
-  readonly onOtherPlatform?: ((platform: string) => void) | undefined;
+  readonly chosen: boolean;
+  readonly logger: Logger;
   /** Who keeps the layers until the image's record does. */
   readonly owner: string;
   readonly signal: AbortSignal;
@@ -54,12 +56,15 @@ export async function installImage(options: InstallOptions): Promise<ImageConten
   return { id, config, configJson, chain, size, annotations: manifest.annotations };
 }
 
-function checkPlatform(platform: ImageDocument['platform'], { what, onOtherPlatform }: InstallOptions): void {
-  if (runsHere(platform)) return;
-  const name = `${platform.os || 'linux'}/${platform.architecture}`;
-  if (onOtherPlatform === undefined)
-    throw notFound(`the configuration of ${what} is for ${name}, this machine is linux/${HOST_ARCHITECTURE}`);
-  onOtherPlatform(name);
+function checkPlatform(
+  { os, architecture }: ImageDocument['platform'],
+  { what, chosen, logger }: InstallOptions,
+): void {
+  if (runsHere({ os, architecture })) return;
+  const platform = `${os || 'linux'}/${architecture}`;
+  if (!chosen)
+    throw notFound(`the configuration of ${what} is for ${platform}, this machine is linux/${HOST_ARCHITECTURE}`);
+  logger.warn({ image: what, platform }, 'the configuration of an image names another platform than its index');
 }
 
 export interface Ids {

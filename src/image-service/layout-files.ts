@@ -72,7 +72,8 @@ function blobPath(directory: string, digest: string): string {
   return join(directory, 'blobs', ...digest.split(':'));
 }
 
-function isMissing(error: unknown): boolean {
+/** Of an error of {@link fileChunks}, or of what reads from it. */
+export function isMissing(error: unknown): boolean {
   const errno = errnoOf(error) ?? errnoOf((error as { cause?: unknown }).cause);
   return errno === 'ENOENT' || errno === 'ENOTDIR';
 }

@@ -16,26 +16,22 @@ import type { AuthConfig } from './registry/credentials.js';
 import { digestOf } from './registry/digest.js';
 import { fetchBlob } from './registry/fetch-blob.js';
 import { allFailed, firstOf, type Patience } from './registry/first-of.js';
+import { followIndexes, type FoundManifest } from './registry/follow-indexes.js';
 import type { HttpPool } from './registry/http.js';
 import { parseManifest, type Descriptor, type Manifest } from './registry/manifest.js';
 import { takeNamespacedAuth } from './registry/namespaced-auth.js';
 import type { PartialBlobs } from './registry/partial-blobs.js';
-import { choosePlatform } from './registry/platform.js';
 import { formatReference, nameOf, type Reference } from './registry/reference.js';
 import type { Registries } from './registry/registries.js';
 import { RegistrySession, type FetchedManifest } from './registry/session.js';
 import type { TokenCache } from './registry/token-cache.js';
 import { checkFetched } from './registry/signatures.js';
-import {
-  checkSignatures,
-  signedRequirements,
-  sigstoreRequirements,
-  type SignedImage,
-} from './trust/check-signatures.js';
+import { checkSigned, signedRequirements, type SignedImage } from './trust/check-signed.js';
 import type { Rule } from './trust/policy.js';
-import { checkSimpleSignatures, simpleRequirements } from './trust/simple/check-simple-signatures.js';
+import { SIGSTORE_SIGNED } from './trust/sigstore-signed.js';
 import { fetchSignatures } from './trust/simple/fetch-signatures.js';
 import type { Lookaside } from './trust/simple/lookaside.js';
+import { SIGNED_BY } from './trust/simple/signed-by.js';
 import type { SignaturePolicy } from './trust/signature-policy.js';
 import type { ImageRecord } from './types.js';
 
@@ -85,8 +81,6 @@ interface Pull extends PullContext {
 
 /** An image's configuration may hold long histories; nothing honest comes near this, and more takes long to hash. */
 const MAX_CONFIG = 4 << 20;
-/** How deep indexes may lie in each other. */
-const MAX_NESTING = 4;
 
 /**
  * Pulls an image. A short name is pulled from the first of the places that it may stand for that has it.
@@ -189,10 +183,10 @@ async function trustedManifest(
   { rule, signal = new AbortController().signal }: { readonly rule: Rule; readonly signal?: AbortSignal | undefined },
 ): Promise<{ readonly from: FetchedManifest; readonly id: string }> {
   try {
-    const { manifest, fetched } = await findManifest(pull, top, signal);
-    const image = { reference: pull.sources.reference, digest: fetched.digest };
+    const { manifest, document } = await findManifest(pull, top, signal);
+    const image = { reference: pull.sources.reference, digest: document.digest };
     await checkTrust(pull, { rule, image, signal });
-    return { from: fetched, id: idOf(manifest, fetched) };
+    return { from: document, id: idOf(manifest, document) };
   } catch (error) {
     // A refusal says itself of what.
     throw hasCode(error, 'signature-validation-failed') ? error : wrapError(error, `pull ${pull.what}`);
@@ -207,11 +201,12 @@ interface Checked {
 
 /** Signatures of each kind are where those who make them keep them: beside the image, or beside its registry. */
 async function checkTrust(pull: Pull, { rule, image, signal }: Checked): Promise<void> {
-  if (sigstoreRequirements(rule, pull.what).length > 0)
-    await checkFetched(image.digest, { ...pull, signal }, (found) => checkSignatures(rule, image, found));
-  if (simpleRequirements(rule, pull.what).length === 0) return;
+  const asked = { rule, image };
+  if (SIGSTORE_SIGNED.requirements(rule, pull.what).length > 0)
+    await checkFetched(image.digest, { ...pull, signal }, (found) => checkSigned(SIGSTORE_SIGNED, asked, found));
+  if (SIGNED_BY.requirements(rule, pull.what).length === 0) return;
   const base = await pull.lookaside.baseFor(image.reference);
-  await checkSimpleSignatures(rule, image, await fetchSignatures({ base, ...image }, { http: pull.http, signal }));
+  await checkSigned(SIGNED_BY, asked, await fetchSignatures({ base, ...image }, { http: pull.http, signal }));
 }
 
 /** An artifact's id is its manifest's digest: configurations of artifacts are often the same empty one. */
@@ -258,15 +253,14 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
   const owner = newOwner();
   const started = performance.now();
   try {
-    const { manifest, fetched, chosen } = await findManifest(pull, wanted.from, signal);
+    const { manifest, document, chosen } = await findManifest(pull, wanted.from, signal);
     const fetchLayer = (layer: Descriptor, unpack: Unpack, flight: AbortSignal): Promise<Unpacked> =>
       fetchBlob(layer, { ...pull, sessions: pullable(pull), use: unpack, signal: flight });
-    const onOtherPlatform = chosen ? warnOfPlatform(pull) : undefined;
-    const parts = { ...pull, progressKey: wanted.digest, manifest, fetchLayer, owner, signal, onOtherPlatform };
+    const parts = { ...pull, progressKey: wanted.digest, manifest, fetchLayer, owner, signal, chosen };
     const content =
       manifest.artifact === undefined
         ? await installImage({ ...parts, configJson: await fetchConfig(pull, manifest.config, signal) })
-        : await installArtifact({ ...parts, id: idOf(manifest, fetched) });
+        : await installArtifact({ ...parts, id: idOf(manifest, document) });
     await pull.images.add(content, { tags: [], digests: [`${pull.name}@${wanted.digest}`] });
     pull.logger.info({ image: pull.what, id: content.id, ms: Math.round(performance.now() - started) }, 'image pulled');
     return content;
@@ -277,29 +271,18 @@ async function fetchImage(pull: Pull, wanted: Wanted, signal: AbortSignal): Prom
   }
 }
 
-const warnOfPlatform =
-  ({ logger, what }: Pull) =>
-  (platform: string): void =>
-    logger.warn({ image: what, platform }, 'the configuration of an image names another platform than its index');
-
 type Unpack = (source: AsyncIterable<Uint8Array>) => Promise<Unpacked>;
 
-/** Follows indexes to the manifest for this machine; `chosen` where one of them named its platform. */
-async function findManifest(
-  pull: Pull,
-  top: FetchedManifest,
-  signal: AbortSignal,
-): Promise<{ readonly manifest: Manifest; readonly fetched: FetchedManifest; readonly chosen: boolean }> {
-  let [fetched, chosen] = [top, false];
-  for (let depth = 0; depth < MAX_NESTING; depth++) {
-    const found = parseManifest(fetched.text, fetched.mediaType, `manifest ${fetched.digest}`);
-    if (found.kind === 'manifest') return { manifest: found, fetched, chosen };
-    const entry = choosePlatform(found, pull.what);
-    chosen ||= entry.platform !== undefined;
-    const attempt = (session: RegistrySession): Promise<FetchedManifest> => session.fetchManifest(entry.digest);
-    fetched = await firstOf(pullable(pull), `manifest ${entry.digest}`, { attempt, patience: pull.patience, signal });
-  }
-  throw dataLoss(`indexes lie more than ${MAX_NESTING} deep in each other`);
+function findManifest(pull: Pull, top: FetchedManifest, signal: AbortSignal): Promise<FoundManifest<FetchedManifest>> {
+  const { what, patience } = pull;
+  return followIndexes(top, {
+    parse: ({ text, mediaType, digest }) => parseManifest(text, mediaType, `manifest ${digest}`),
+    get: ({ digest }) => {
+      const attempt = (session: RegistrySession): Promise<FetchedManifest> => session.fetchManifest(digest);
+      return firstOf(pullable(pull), `manifest ${digest}`, { attempt, patience, signal });
+    },
+    what,
+  });
 }
 
 async function fetchConfig(pull: Pull, config: Descriptor, signal: AbortSignal): Promise<string> {

@@ -9,6 +9,8 @@ export interface CgroupAbilities {
   /** Memory and swap together; off by the kernel's arguments on some nodes. */
   readonly swap: boolean;
   readonly hugetlb: boolean;
+  /** As CRI and the cgroups' files have them: `2MB`, `1GB`. */
+  readonly hugePageSizes: readonly string[];
 }
 
 let known: CgroupAbilities | undefined;
@@ -24,6 +26,7 @@ function abilitiesOfV1(): CgroupAbilities {
     version: 1,
     swap: existsSync(join(CGROUP_MOUNT, 'memory', 'memory.memsw.limit_in_bytes')),
     hugetlb: existsSync(join(CGROUP_MOUNT, 'hugetlb')),
+    hugePageSizes: hugePageSizes(),
   };
 }
 
@@ -34,5 +37,19 @@ function abilitiesOfV2(): CgroupAbilities {
   const first = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(CGROUP_MOUNT, name));
   const dirs = [...cgroupDirsOf(process.pid), ...first].filter((dir) => existsSync(join(dir, 'memory.max')));
   const swap = dirs.length === 0 || dirs.some((dir) => existsSync(join(dir, 'memory.swap.max')));
-  return { version: 2, swap, hugetlb: controllers.includes('hugetlb') };
+  return { version: 2, swap, hugetlb: controllers.includes('hugetlb'), hugePageSizes: hugePageSizes() };
+}
+
+const HUGE_PAGES = '/sys/kernel/mm/hugepages';
+
+function hugePageSizes(): string[] {
+  if (!existsSync(HUGE_PAGES)) return [];
+  return readdirSync(HUGE_PAGES).flatMap((name) => hugePageSize(Number(/^hugepages-(\d+)kB$/.exec(name)?.[1])) ?? []);
+}
+
+/** As the kernel names its files (mm/hugetlb_cgroup.c, mem_fmt). */
+function hugePageSize(kilobytes: number): string | undefined {
+  if (!(kilobytes > 0)) return undefined;
+  if (kilobytes >= 1 << 20) return `${kilobytes >> 20}GB`;
+  return kilobytes >= 1 << 10 ? `${kilobytes >> 10}MB` : `${kilobytes}KB`;
 }

@@ -36,13 +36,12 @@ export async function refusalOf(ended: EndedExec): Promise<string | undefined> {
   if (started && !LOST.test(message ?? '')) return undefined;
   const reason = message ?? `it ended with exit code ${exitCode} before it started the command`;
   throw runtime.failure('exec', containerId, reason, {
-    code: NOT_RUNNING.test(reason) ? 'failed-precondition' : 'internal',
+    code: GONE.test(reason) ? 'failed-precondition' : 'internal',
   });
 }
 
 /** runc's last word: what it logs at its other errors, of a terminal's size for instance, is no end of the command. */
 const LOST = /^exec failed: /;
 
-/** Of runc and crun; the working directory, too, has gone while the container ran. */
-const NOT_RUNNING =
-  /\b(stopped|paused) container\b|\bcontainer (does not exist|has stopped)\b|\bis (not running|paused)\b|\bcwd\b|^chdir /;
+/** Of runc and crun: the working directory has gone while the container ran. */
+const GONE = /\bcwd\b|^chdir /;

@@ -105,12 +105,14 @@ export class OciRuntime {
    * /dev/stdin, which a child's stdin of ours, a socket, does not allow.
    */
   async update(id: string, bundle: string, resources: OciResources): Promise<void> {
-    const file = join(bundle, 'resources.json');
+    const [file, log] = [join(bundle, 'resources.json'), join(bundle, 'update.log')];
     try {
       await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
-      await this.#ok('update', id, ['--resources', file]);
+      const result = await this.#call([`--log=${log}`, '--log-format=json', 'update', '--resources', file, id]);
+      if (result.exitCode === 0) return;
+      throw this.failure('update', id, lastLogError(await readIfExists(log)) ?? said(result));
     } finally {
-      await removeTree(file);
+      await Promise.all([file, log].map((path) => removeTree(path)));
     }
   }
 
@@ -150,10 +152,33 @@ export class OciRuntime {
   }
 }
 
-/** What they say when the kernel does not take what was asked for: a sysctl, a limit. */
+/**
+ * What runc and crun say when the container cannot be what was asked for: the kernel does not take a sysctl, a limit, an id, or a
+ * mount or device at a place.
+ */
 const ASKED_FOR = [
-  /\/proc\/sys\/\S+: (invalid argument|no such file)/i,
-  /\b(cpu|cpuset|memory|pids|hugetlb|blkio|io)\.[\w.]+[`'"]?: (invalid argument|numerical result out of range)/i,
+  /\/proc\/sys\/\S+: (invalid argument|no such file|numerical result|value too large|is a directory|operation not permitted|permission denied)/i,
+  /\b(cpu|cpuset|memory|pids|hugetlb|blkio|io)\.[\w.]+[`'"]?: (invalid argument|numerical result out of range|value too large)/i,
+  // On v1 all processors of a cpuset must be the parent's.
+  /\bcpuset\.(cpus|mems)[`'"]?: (permission denied|no space left)/i,
+  /\ballowed cpu-shares is\b/,
+  /cannot be mounted because it is (inside|not of type)/,
+  /\berror mounting "\/.*: invalid argument/s,
+  /\berror creating device nodes: .*: (no such file|not a directory|is a directory|file exists|operation not permitted)/is,
+  /\buids and gids must be in range\b|\bsetgroups: invalid argument/i,
+  /\/sys\/fs\/cgroup\/.*: not a directory/i,
+  /: file name too long/i,
+] as const;
+
+/**
+ * What they say when the image, or what the request mounts, is in each other's way: a mount over a file for a directory,
+ * links in a ring, a place to be made on a read-only mount, devices that a mount over /dev hides.
+ */
+const IN_THE_WAY = [
+  /: (not a directory|is a directory|too many levels of symbolic links)/i,
+  /\bare you trying to mount a directory onto a file\b/i,
+  /\berror mounting "\/.*: (read-only file system|no such file or directory|file exists)/is,
+  /\b(setting up ptmx|reopening \/dev\/null|setup user: stat \/dev\/null)\b/,
 ] as const;
 
 /** What a runtime says that was built without what the container needs. */
@@ -165,14 +190,34 @@ const TAKEN = [
   /\bmemory\.\S+: device or resource busy/i,
 ] as const;
 
+/** What they say of a container that has ended meanwhile, also while they looked at it, or was paused by somebody. */
+const IN_ANOTHER_STATE = [
+  /\b(stopped|paused|already running) container\b|\bis (not running|paused)\b|\bprocess is already dead\b/i,
+  /\bcontainer (does not exist|(that )?has stopped|not running)\b|\bexec\.fifo\b.*no such file/i,
+] as const;
+
 function codeOfReason(reason: string, { program, cwd }: AskedProcess): ErrorCode {
   if (refusesDirectory(reason, cwd) || refusalIn(reason, program) !== undefined) return 'unstartable';
   if (ASKED_FOR.some((pattern) => pattern.test(reason))) return 'invalid-argument';
-  return [...NOT_BUILT_IN, ...TAKEN].some((pattern) => pattern.test(reason)) ? 'failed-precondition' : 'internal';
+  if (IN_THE_WAY.some((pattern) => pattern.test(reason))) return 'unstartable';
+  return [...IN_ANOTHER_STATE, ...NOT_BUILT_IN, ...TAKEN].some((pattern) => pattern.test(reason))
+    ? 'failed-precondition'
+    : 'internal';
 }
 
 function said({ stderr, stdout }: RunResult): string {
-  return tail(stderr.toString().trim() || stdout.toString().trim() || 'no message');
+  const text = stderr.toString().trim() || stdout.toString().trim() || 'no message';
+  return tail(logged(text) ?? text);
+}
+
+/** runc without a log of its own writes `time="…" level=error msg="…"`. */
+function logged(text: string): string | undefined {
+  const quoted = /\blevel=(?:error|fatal) msg=("(?:[^"\\]|\\.)*")\s*$/.exec(text)?.[1];
+  try {
+    return quoted === undefined ? undefined : (JSON.parse(quoted) as string);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A Go program that breaks down says why in the first line, and then where, which is nothing for clients. */

@@ -54,8 +54,8 @@ function swap(name: string): string {
   return name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'));
 }
 
-/** What the kernel says to a name or a value that it does not have or take. */
-const REFUSED = ['ENOENT', 'ENOTDIR', 'EINVAL', 'ERANGE', 'EACCES', 'EPERM', 'EOPNOTSUPP'];
+/** What is no word on a sysctl, but on the node. */
+const OURS = ['EIO', 'EINTR', 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ENOSPC', undefined];
 
 /** Writes the network's part of the plan. @throws invalid-argument naming what the kernel refuses. */
 export async function writeNetworkSysctls(netnsPath: string, { network }: SysctlPlan): Promise<void> {
@@ -63,7 +63,7 @@ export async function writeNetworkSysctls(netnsPath: string, { network }: Sysctl
   try {
     await writeInNetns(netnsPath, network);
   } catch (error) {
-    if (!REFUSED.includes(errnoOf(error) ?? '')) throw error;
+    if (OURS.includes(errnoOf(error))) throw error;
     throw invalidArgument('the kernel refuses a sysctl', error);
   }
 }

@@ -99,6 +99,28 @@ describe('a failing call', () => {
     const answer = await statusOf(client.raw(RPCS.Version.path, Uint8Array.of(0x0a, 0x02, 0xc3, 0x28)));
     expect(answer.code).toBe(status.INVALID_ARGUMENT);
   });
+
+  it.each([
+    [{ podSandboxId: 'a\0' }, 'pod_sandbox_id'],
+    [{ config: { command: ['sh', '-c', 'a\0b'] } }, 'config.command[2]'],
+    [{ config: { mounts: [{}, { hostPath: '\0' }] } }, 'config.mounts[1].host_path'],
+    [{ config: { CDIDevices: [{ name: '\0' }] } }, 'config.CDI_devices[0].name'],
+    [{ config: { labels: { 'a b': '\0' } } }, 'config.labels["a b"]'],
+    [{ config: { labels: { 'a\0': 'b' } } }, 'a key of config.labels'],
+    [{ sandboxConfig: { linux: { cgroupParent: '/a\0' } } }, 'sandbox_config.linux.cgroup_parent'],
+  ])('is INVALID_ARGUMENT with the field for a NUL: %j', async (request, field) => {
+    const { client } = await serve({ CreateContainer: () => Promise.reject(new Error('reached')) });
+    expect(await statusOf(client.call('CreateContainer', request))).toEqual({
+      code: status.INVALID_ARGUMENT,
+      details: `${field} has a NUL`,
+    });
+  });
+
+  it('is none for a NUL in bytes', async () => {
+    const { client } = await serve({ CreateContainer: () => Promise.resolve({ containerId: 'x' }) });
+    const request = { config: { envs: [{ key: 'a', value: Buffer.from('\0') }] } };
+    expect(await client.call('CreateContainer', request)).toMatchObject({ containerId: 'x' });
+  });
 });
 
 describe('readiness', () => {

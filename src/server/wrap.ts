@@ -117,7 +117,8 @@ function observe(host: Host, { rpc, startedAt }: RunningCall, code?: ErrorCode):
   host.observe?.({ rpc, seconds, streams: RPCS[rpc].streams, ...(code === undefined ? {} : { code }) });
 }
 
-const SERVICES = new Set(['runtime.v1.RuntimeService', 'runtime.v1.ImageService']);
+/** By their names on the wire: `/service/method`. */
+const SERVICES = new Set(Object.values(RPCS).map(({ path }) => path.slice(1, path.lastIndexOf('/'))));
 
 /** @throws unimplemented, or why the call is refused for now */
 function findHandler(host: Host, rpc: RpcName): unknown {

@@ -6,18 +6,21 @@ const ROUNDS = 200;
 
 /**
  * Kills a process with all its descendants and all of its session, and waits for their ends, so that neither a fork nor
- * an orphan gets away. Looks again until nothing is left, as a process may fork between the look and the kill.
+ * an orphan gets away. Looks again until nothing is left, as a process may fork between the look and the kill, or during the look.
  * @throws deadline-exceeded for a process that hangs in the kernel.
  */
 export async function killTree(root: number): Promise<void> {
   const doomed = new Set([root]);
   const sessions = new Set<number>();
   const killed = new Map<number, ProcessRow>();
+  let dead: ReadonlySet<string> = new Set();
   for (let round = 0; round < ROUNDS; round++) {
-    const rows = await processTable();
+    const { rows, ended } = await processTable();
     spread(rows, doomed, sessions);
     const fresh = rows.filter(({ process: { pid } }) => doomed.has(pid) && !killed.has(pid));
-    if (fresh.length === 0) break;
+    // What has ended during the look may have forked during it, too, and its child is not in the table.
+    if (fresh.length === 0 && [...ended].every((pid) => dead.has(pid))) break;
+    dead = ended;
     for (const row of fresh) {
       signalProcess(row.process, 'SIGKILL');
       killed.set(row.process.pid, row);
@@ -37,7 +40,17 @@ function spread(rows: readonly ProcessRow[], doomed: Set<number>, sessions: Set<
   }
 }
 
-async function processTable(): Promise<ProcessRow[]> {
+interface ProcessTable {
+  readonly rows: readonly ProcessRow[];
+  /** Pids on the list of processes whose own file is gone, or says that they have ended. */
+  readonly ended: ReadonlySet<string>;
+}
+
+async function processTable(): Promise<ProcessTable> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  return pids.flatMap((pid) => readProcess(Number(pid)) ?? []);
+  const found = pids.map((pid) => readProcess(Number(pid)));
+  return {
+    rows: found.filter((row) => row !== undefined),
+    ended: new Set(pids.filter((_, index) => found[index] === undefined)),
+  };
 }

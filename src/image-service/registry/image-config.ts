@@ -37,8 +37,8 @@ function readConfig(config: JsonObject): ImageConfig {
   const { Labels: labels, Volumes: volumes } = config;
   return {
     user: stringOf(config['User']),
-    // What has no name, or no value, sets nothing.
-    env: stringsOf(config['Env']).filter((entry) => entry.indexOf('=') > 0),
+    // What has no name, or no value, sets nothing; with a NUL it cannot be in an environment.
+    env: stringsOf(config['Env']).filter((entry) => entry.indexOf('=') > 0 && !entry.includes('\0')),
     entrypoint: stringsOf(config['Entrypoint']),
     cmd: stringsOf(config['Cmd']),
     workingDir: stringOf(config['WorkingDir']),

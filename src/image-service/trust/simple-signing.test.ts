@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { readClaim } from './simple-signing.js';
+import { COSIGN_TYPE, readClaim } from './simple-signing.js';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const IMAGE = `"image":{"docker-manifest-digest":"${DIGEST}"}`;
@@ -13,7 +13,7 @@ describe('readClaim', () => {
     ['what cosign writes', 'null'],
     ['annotations of all kinds', '{"creator":"me","timestamp":1700000000,"build":{"a":[1]}}'],
   ])('reads %s', (_, optional) => {
-    expect(readClaim(Buffer.from(`{${CRITICAL},"optional":${optional}}`))).toEqual({
+    expect(readClaim(Buffer.from(`{${CRITICAL},"optional":${optional}}`), COSIGN_TYPE)).toEqual({
       digest: DIGEST,
       reference: 'r.test/x:v1',
     });
@@ -33,6 +33,6 @@ describe('readClaim', () => {
     ['two names in one', `{${CRITICAL.replace('"docker-r', '"docker-reference":"y","docker-r')},"optional":null}`],
     ['a digest that is no text', `{${CRITICAL.replace(`"${DIGEST}"`, '1')},"optional":null}`],
   ])('takes nothing from a payload with %s', (_, payload) => {
-    expect(readClaim(Buffer.from(payload))).toBeUndefined();
+    expect(readClaim(Buffer.from(payload), COSIGN_TYPE)).toBeUndefined();
   });
 });

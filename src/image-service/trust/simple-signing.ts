@@ -18,7 +18,7 @@ export const SIMPLE_TYPE = 'atomic container signature';
  * not known in `critical` counts as a restriction, and a key that stands twice says two things.
  * @param expected what the signature says that it is
  */
-export function readClaim(payload: Buffer, expected = COSIGN_TYPE): SignedClaim | undefined {
+export function readClaim(payload: Buffer, expected: string): SignedClaim | undefined {
   const body = exactly(objectOf(payload), ['critical', 'optional']);
   if (body === undefined || !isOptional(body['optional'])) return undefined;
   const { type, image, identity } = exactly(body['critical'], ['type', 'image', 'identity']) ?? {};

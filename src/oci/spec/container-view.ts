@@ -1,6 +1,7 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
+import { unstartable } from '../../base/errors.js';
 import { lookAtPath, readHostLink, toLook, type PathLook } from '../../base/host-paths.js';
 import type { OciMount } from './types.js';
 
@@ -42,7 +43,10 @@ export class ContainerView {
     this.#asked = mounts;
   }
 
-  /** Undefined where the path leads to nothing. @throws deadline-exceeded for a mount's source that does not answer. */
+  /**
+   * Undefined where the path leads to nothing.
+   * @throws deadline-exceeded for a mount's source that does not answer; unstartable for a mount point that no mount can be at.
+   */
   async find(path: string): Promise<ViewedPath | undefined> {
     this.#placed ??= this.#place();
     await this.#placed;
@@ -53,9 +57,16 @@ export class ContainerView {
   /** The runtime follows links to mount points, too, and makes those that are missing. */
   async #place(): Promise<void> {
     for (const mount of this.#asked) {
-      const point = isBind(mount) ? await this.#walk(mount.destination) : undefined;
+      const point = isBind(mount) ? await this.#pointOf(mount) : undefined;
       this.#mounts.set(point?.path ?? posix.normalize(mount.destination), mount);
     }
+  }
+
+  async #pointOf({ destination }: OciMount): Promise<Spot> {
+    const point = await this.#walk(destination);
+    if (point === undefined) throw unstartable(`mount point ${destination} leads through too many links`);
+    if (point.path === '/') throw unstartable(`mount point ${destination} leads to the container's root`);
+    return point;
   }
 
   async #walk(path: string): Promise<Spot | undefined> {

@@ -33,14 +33,27 @@ describe('checkResources', () => {
   });
 
   it.each<[Partial<ContainerResources>, string]>([
-    [{ cpuPeriod: -1 }, 'cpu_period is negative'],
-    [{ cpuQuota: -2 }, 'cpu_quota is negative'],
-    [{ cpuShares: -1 }, 'cpu_shares is negative'],
+    [{ cpuPeriod: -1 }, 'cpu_period is not between 1000 and 1000000: -1'],
+    [{ cpuPeriod: 999 }, 'cpu_period is not between 1000 and 1000000: 999'],
+    [{ cpuPeriod: 1_000_001 }, 'cpu_period is not between 1000 and 1000000: 1000001'],
+    [{ cpuQuota: -2 }, 'cpu_quota is not between 1000 and 17592186044415: -2'],
+    [{ cpuQuota: 999 }, 'cpu_quota is not between 1000 and 17592186044415: 999'],
+    [{ cpuShares: -1 }, 'cpu_shares is not between 2 and 262144: -1'],
+    [{ cpuShares: 1 }, 'cpu_shares is not between 2 and 262144: 1'],
+    [{ cpuShares: 262_145 }, 'cpu_shares is not between 2 and 262144: 262145'],
+    [
+      { memoryLimit: 5, memorySwapLimit: 4 },
+      'memory_swap_limit_in_bytes is below memory_limit_in_bytes, which it includes',
+    ],
     [{ memoryLimit: -2 }, 'memory_limit_in_bytes is negative'],
     [{ memorySwapLimit: -2 }, 'memory_swap_limit_in_bytes is negative'],
     [{ oomScoreAdj: 1001 }, 'oom_score_adj is not between -1000 and 1000'],
     [{ oomScoreAdj: -1001 }, 'oom_score_adj is not between -1000 and 1000'],
     [{ cpusetCpus: '0; 1' }, 'cpuset_cpus is no list of numbers: "0; 1"'],
+    ...['0,,1', ',', '-', '3-1', '1-', '99999999999'].map((list): [Partial<ContainerResources>, string] => [
+      { cpusetCpus: list },
+      `cpuset_cpus is no list of numbers: "${list}"`,
+    ]),
     [{ cpusetMems: 'all' }, 'cpuset_mems is no list of numbers: "all"'],
     [{ unified: { 'memory.high': '1', '../cgroup.procs': '1' } }, 'unified has no file\'s name: "../cgroup.procs"'],
     [{ unified: { 'a/b.c': '1' } }, 'unified has no file\'s name: "a/b.c"'],
@@ -58,7 +71,7 @@ describe('checkResources', () => {
 });
 
 describe('fitResources', () => {
-  const ALL = { version: 2, swap: true, hugetlb: true } as const;
+  const ALL = { version: 2, swap: true, hugetlb: true, hugePageSizes: ['2MB', '1GB'] } as const;
 
   it('allows no swap where memory is limited and nothing is said of it', () => {
     expect(fitResources(with_({ memoryLimit: 5 }), ALL, 'w').memorySwapLimit).toBe(5);

@@ -34,16 +34,29 @@ export const NO_LIMITS: ContainerResources = {
   unified: {},
 };
 
+type Range = readonly [least: number, most: number];
+
+/** Microseconds that the kernel takes, on v1 and v2 alike (kernel/sched/core.c, tg_set_cfs_bandwidth). */
+const CPU_PERIOD: Range = [1_000, 1_000_000];
+const CPU_QUOTA: Range = [1_000, 2 ** 44 - 1];
+/** What runtimes take. */
+const CPU_SHARES: Range = [2, 262_144];
+
 /** @throws invalid-argument naming the field, below `where`, that no kernel would take. */
 export function checkResources(resources: ContainerResources, where: string): void {
   const wrong = (field: string, why: string): never => {
     throw invalidArgument(`${where}.${field} ${why}`);
   };
-  if (resources.cpuPeriod < 0) wrong('cpu_period', 'is negative');
-  if (resources.cpuQuota < -1) wrong('cpu_quota', 'is negative');
-  if (resources.cpuShares < 0) wrong('cpu_shares', 'is negative');
+  const between = (field: string, value: number, [least, most]: Range): void => {
+    if (value !== 0 && (value < least || value > most)) wrong(field, `is not between ${least} and ${most}: ${value}`);
+  };
+  between('cpu_period', resources.cpuPeriod, CPU_PERIOD);
+  if (resources.cpuQuota !== -1) between('cpu_quota', resources.cpuQuota, CPU_QUOTA);
+  between('cpu_shares', resources.cpuShares, CPU_SHARES);
   if (resources.memoryLimit < -1) wrong('memory_limit_in_bytes', 'is negative');
   if (resources.memorySwapLimit < -1) wrong('memory_swap_limit_in_bytes', 'is negative');
+  if (resources.memorySwapLimit > 0 && resources.memorySwapLimit < resources.memoryLimit)
+    wrong('memory_swap_limit_in_bytes', 'is below memory_limit_in_bytes, which it includes');
   if (Math.abs(resources.oomScoreAdj) > 1000) wrong('oom_score_adj', 'is not between -1000 and 1000');
   const file = Object.keys(resources.unified).find((name) => !/^[a-z]\w*(\.\w+)+$/i.test(name));
   if (file !== undefined) wrong('unified', `has no file's name: "${file}"`);
@@ -53,8 +66,14 @@ export function checkResources(resources: ContainerResources, where: string): vo
     ['cpuset_cpus', resources.cpusetCpus],
     ['cpuset_mems', resources.cpusetMems],
   ] as const) {
-    if (!/^[\d,-]*$/.test(list)) wrong(name, `is no list of numbers: "${list}"`);
+    if (list !== '' && !list.split(',').every(isNumberOrRange)) wrong(name, `is no list of numbers: "${list}"`);
   }
+}
+
+/** As in cpuset(7), "List format". */
+function isNumberOrRange(text: string): boolean {
+  const [, first, last = first] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text) ?? [];
+  return first !== undefined && Number(first) <= Number(last);
 }
 
 /**
@@ -68,12 +87,15 @@ export function fitResources(resources: ContainerResources, host: CgroupAbilitie
   const wanted = hugepageLimits.find(({ limit }) => limit > 0);
   if (wanted !== undefined && !host.hugetlb)
     throw failedPrecondition(`${where}.hugepage_limits of ${wanted.pageSize}: this node has no hugetlb controller`);
+  const unknown = hugepageLimits.find(({ pageSize, limit }) => limit > 0 && !host.hugePageSizes.includes(pageSize));
+  if (unknown !== undefined)
+    throw failedPrecondition(`${where}.hugepage_limits: this node has no huge pages of ${unknown.pageSize}`);
   if (host.version === 1 && Object.keys(unified).length > 0)
     throw failedPrecondition(`${where}.unified is of cgroup v2, and this node has v1`);
   return {
     ...resources,
     memorySwapLimit: host.swap ? memorySwapLimit || memoryLimit : 0,
-    hugepageLimits: host.hugetlb ? hugepageLimits : [],
+    hugepageLimits: host.hugetlb ? hugepageLimits.filter(({ pageSize }) => host.hugePageSizes.includes(pageSize)) : [],
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { openFilesLimitIn } from '../../base/open-files-limit.js';
 import type { OciRlimit } from './types.js';
 
 /**
@@ -9,6 +10,6 @@ import type { OciRlimit } from './types.js';
 export function inheritedRlimits(): OciRlimit[] {
   const soft = Number(process.env['GANTRY_NOFILE_SOFT']);
   if (!Number.isInteger(soft) || soft <= 0) return [];
-  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
-  return hard >= soft ? [{ type: 'RLIMIT_NOFILE', soft, hard }] : [];
+  const { hard = NaN } = openFilesLimitIn(readFileSync('/proc/self/limits', 'utf8')) ?? {};
+  return hard >= soft && hard < Infinity ? [{ type: 'RLIMIT_NOFILE', soft, hard }] : [];
 }

@@ -19,6 +19,7 @@ import type { OciProcess } from '../../oci/spec/types.js';
 import type { CommandEnds } from './command-output.js';
 import type { CommandStdio } from './command-pipes.js';
 import type { ContainerContext } from './context.js';
+import { orContainerEnded } from './ended-meanwhile.js';
 import { containerPaths } from './paths.js';
 import type { ContainerRecord } from './types.js';
 
@@ -61,7 +62,19 @@ export async function inContainer<T>(
   const { record, status } = context.store.find(containerId);
   if (status.state !== 'running')
     throw failedPrecondition(`container "${record.id}" does not run: it is ${status.state}`);
-  const cgroup = await ExecCgroup.make(status.processes.cgroupDir);
+  try {
+    return await withPlace(context, { record, cgroupDir: status.processes.cgroupDir }, use);
+  } catch (error) {
+    throw orContainerEnded(error, context, record.id);
+  }
+}
+
+async function withPlace<T>(
+  context: ContainerContext,
+  { record, cgroupDir }: { readonly record: ContainerRecord; readonly cgroupDir: string },
+  use: (place: CommandPlace, record: ContainerRecord) => Promise<T>,
+): Promise<T> {
+  const cgroup = await ExecCgroup.make(cgroupDir);
   const runtime = context.runtimes.of(record);
   const { bundle, process } = containerPaths(context, record);
   const below = (kind: string): string => join(bundle, `${cgroup.name}.${kind}`);

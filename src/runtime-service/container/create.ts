@@ -8,6 +8,7 @@ import { ensurePodDirectory } from '../../sandbox/files.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import { readyPause } from './bundle.js';
 import type { ContainerContext, ContainerImage, ContainerImages } from './context.js';
+import { orSandboxEnded } from './ended-meanwhile.js';
 import { makeProcesses } from './make-processes.js';
 import { containerName } from './name.js';
 import { containerPaths } from './paths.js';
@@ -93,7 +94,8 @@ async function make(context: ContainerContext, making: Making): Promise<string> 
       return id;
     });
   } catch (error) {
-    throw wrapError(error, `create container "${record.config.metadata.name}" in sandbox "${sandbox.record.id}"`);
+    const reason = orSandboxEnded(error, context, sandbox.record.id);
+    throw wrapError(reason, `create container "${record.config.metadata.name}" in sandbox "${sandbox.record.id}"`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { settlesWithin, sleep } from '../../base/abort.js';
-import { nowNs } from '../../base/clock.js';
+import { compareTimes, nowNs } from '../../base/clock.js';
 import { describeError, hasCode } from '../../base/errors.js';
 import type { KeyedLock } from '../../base/keyed-lock.js';
 import type { Logger } from '../../base/log.js';
@@ -199,7 +199,7 @@ const KILLED = 128 + 9;
 
 /** Of two times in nanoseconds. */
 function later(a: string, b: string): string {
-  return BigInt(a) > BigInt(b) ? a : b;
+  return compareTimes(a, b) > 0 ? a : b;
 }
 
 /** What CRI users know as "nobody can tell". */

@@ -1,10 +1,17 @@
+import { compareTimes } from '../../base/clock.js';
 import type { Container, ContainerStore } from './store.js';
 
+type Containers = Pick<ContainerStore, 'list'>;
+
+/** The containers of a sandbox, in no order. */
+export function containersOf(store: Containers, sandboxId: string): Container[] {
+  return store.list().filter(({ record }) => record.sandboxId === sandboxId);
+}
+
 /**
- * The containers of a sandbox, the newest first: clients take the first of a name for its latest attempt (kubelet with
- * EventedPLEG), whatever order the store has them in.
+ * The same, the newest first: clients take the first of a name for its latest attempt (kubelet with EventedPLEG), whatever
+ * order the store has them in.
  */
-export function containersOf(store: Pick<ContainerStore, 'list'>, sandboxId: string): Container[] {
-  const own = store.list().filter(({ record }) => record.sandboxId === sandboxId);
-  return own.sort((a, b) => (BigInt(a.record.createdAt) < BigInt(b.record.createdAt) ? 1 : -1));
+export function newestContainersOf(store: Containers, sandboxId: string): Container[] {
+  return containersOf(store, sandboxId).sort((a, b) => compareTimes(b.record.createdAt, a.record.createdAt));
 }

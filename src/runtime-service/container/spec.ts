@@ -89,9 +89,11 @@ function containerProcess(input: SpecInput): OciProcess {
   return {
     terminal: config.tty,
     user,
-    args: commandLine(input),
+    args: withoutNul(commandLine(input), { image, what: 'command' }),
     env: environment(input),
-    cwd: config.workingDir || posix.join('/', image.config.workingDir),
+    cwd:
+      config.workingDir ||
+      posix.join('/', ...withoutNul([image.config.workingDir], { image, what: 'working directory' })),
     capabilities: confinement.capabilities,
     ...(confinement.apparmor === undefined ? {} : { apparmorProfile: confinement.apparmor }),
     ...processLabel(input),
@@ -125,6 +127,15 @@ function commandLine({ record: { config }, image }: SpecInput): string[] {
   if (line.length === 0)
     throw unstartable(`container "${config.metadata.name}": no command, and image ${image.id} has none`);
   return line;
+}
+
+/** A request has none: the server refuses it. */
+function withoutNul(
+  texts: string[],
+  { image, what }: { readonly image: ContainerImage; readonly what: string },
+): string[] {
+  if (texts.some((text) => text.includes('\0'))) throw unstartable(`the ${what} of image ${image.id} has a NUL`);
+  return texts;
 }
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -3,9 +3,12 @@ import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
 import { setOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { fitResources, ociResources, type ContainerResources } from '../../oci/spec/resources.js';
 import type { ContainerContext } from './context.js';
+import { orContainerEnded } from './ended-meanwhile.js';
 import { containerPaths } from './paths.js';
 import { resourcesOf } from './resources.js';
 import { moveContainer } from './state.js';
+import type { Container } from './store.js';
+import type { ContainerProcesses } from './types.js';
 
 /**
  * Changes the limits of a created or running container (CRI UpdateContainerResources); what the request leaves at
@@ -27,18 +30,36 @@ export async function updateContainer(
     checkHugepages(before, change);
     const resources = merge(before, change);
     const fitting = fitResources(resources, cgroupAbilities(), 'linux');
-    if (status.state !== 'unstartable') {
-      const { bundle } = containerPaths(context, record);
-      await context.runtimes.of(record).update(id, bundle, ociResources(fitting, []));
-      // The runtime's update knows nothing of it.
-      if (resources.oomScoreAdj !== before.oomScoreAdj)
-        await setOomScoreAdj(status.processes.cgroupDir, resources.oomScoreAdj);
-    }
+    if (status.state !== 'unstartable') await apply(context, { record, status }, { before, after: resources, fitting });
     await context.store.update(id, (now) => {
       const ended = now.state !== 'created' && now.state !== 'unstartable' && now.state !== 'running';
       return ended ? now : moveContainer(now, { ...now, resources });
     });
   });
+}
+
+type Living = Container & { readonly status: { readonly processes: ContainerProcesses } };
+
+interface Change {
+  readonly before: ContainerResources;
+  readonly after: ContainerResources;
+  /** What of the latter this node can have. */
+  readonly fitting: ContainerResources;
+}
+
+async function apply(
+  context: ContainerContext,
+  { record, status }: Living,
+  { before, after, fitting }: Change,
+): Promise<void> {
+  const { bundle } = containerPaths(context, record);
+  try {
+    await context.runtimes.of(record).update(record.id, bundle, ociResources(fitting, []));
+    // The runtime's update knows nothing of it.
+    if (after.oomScoreAdj !== before.oomScoreAdj) await setOomScoreAdj(status.processes.cgroupDir, after.oomScoreAdj);
+  } catch (error) {
+    throw orContainerEnded(error, context, record.id);
+  }
 }
 
 /** Runtimes take them at creation alone: runc says nothing and changes nothing. */

@@ -149,6 +149,21 @@ describe('toContainerConfig', () => {
       'invalid-argument',
       'config.mounts[0].uidMappings must have exactly one mapping, not 0',
     ],
+    ...['/', '//', '/.', '/a/..', '/..'].map((path): [Config, string, string] => [
+      { mounts: [{ ...mount, containerPath: path }] },
+      'invalid-argument',
+      `config.mounts[0].container_path is the container's root: "${path}"`,
+    ]),
+    ...[`/${'x'.repeat(256)}`, `/${'ä'.repeat(128)}`, '/x'.repeat(2_048)].map((path): [Config, string, string] => [
+      { workingDir: path },
+      'invalid-argument',
+      `config.working_dir is longer than a path may be: "${path}"`,
+    ]),
+    [
+      { linux: { securityContext: { supplementalGroups: Array.from({ length: 65_536 }, () => Long.ONE) } } },
+      'invalid-argument',
+      'config.linux.security_context.supplemental_groups has 65536 groups, more than 65535',
+    ],
     [{ devices: [{ ...device, hostPath: '' }] }, 'invalid-argument', 'config.devices[0].host_path is missing'],
     [
       { devices: [{ ...device, containerPath: 'x' }] },
@@ -162,7 +177,11 @@ describe('toContainerConfig', () => {
       'config.annotations: "cdi.k8s.io/vendor_dev-1" asks for a CDI device, which is not served yet',
     ],
     [{ stopSignal: unknown(999) }, 'invalid-argument', 'config.stop_signal has the unknown value 999'],
-    [limits({ cpuQuota: Long.fromNumber(-2) }), 'invalid-argument', 'linux.resources.cpu_quota is negative'],
+    [
+      limits({ cpuQuota: Long.fromNumber(-2) }),
+      'invalid-argument',
+      'linux.resources.cpu_quota is not between 1000 and 17592186044415: -2',
+    ],
     [
       limits({ oomScoreAdj: Long.fromNumber(2_000) }),
       'invalid-argument',

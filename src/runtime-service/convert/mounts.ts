@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 import { runtime } from '../../../api/cri/generated/api.cjs';
 import { invalidArgument } from '../../base/errors.js';
 import type { ContainerMount, ImageSource } from '../../oci/spec/mounts.js';
@@ -26,7 +28,7 @@ export function toMount(mount: runtime.v1.IMount, index: number): ContainerMount
     { uids: `${field}.uidMappings`, gids: `${field}.gidMappings` },
   );
   const converted = {
-    containerPath: absolutePath(mount.containerPath, `${field}.container_path`),
+    containerPath: mountPoint(mount.containerPath, `${field}.container_path`),
     ...toSource(mount, field),
     readonly: mount.readonly ?? false,
     propagation: fromEnum(PROPAGATION, mount.propagation, `${field}.propagation`),
@@ -36,6 +38,13 @@ export function toMount(mount: runtime.v1.IMount, index: number): ContainerMount
   };
   checkRecursive(converted, `${field}.recursive_read_only`);
   return converted;
+}
+
+/** Over the root there would be no container of the image. */
+function mountPoint(path: string | null | undefined, field: string): string {
+  const point = absolutePath(path, field);
+  if (posix.resolve(point) === '/') throw invalidArgument(`${field} is the container's root: "${point}"`);
+  return point;
 }
 
 function toSource(mount: runtime.v1.IMount, field: string): Pick<ContainerMount, 'hostPath' | 'image'> {

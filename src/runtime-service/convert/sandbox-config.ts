@@ -33,7 +33,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
     portMappings: (given.portMappings ?? []).map(toPortMapping),
     labels: given.labels ?? {},
     annotations: given.annotations ?? {},
-    cgroupParent: linux?.cgroupParent ?? '',
+    cgroupParent: toCgroupParent(linux?.cgroupParent ?? ''),
     runtimeHandler,
     namespaces,
     sysctls: linux?.sysctls ?? {},
@@ -64,6 +64,15 @@ function toMetadata(metadata: runtime.v1.IPodSandboxMetadata | null | undefined)
     uid: required(uid, 'config.metadata.uid'),
     attempt: attempt ?? 0,
   };
+}
+
+/** A cgroup's name is a line of /proc/pid/cgroup, and files of cgroups are no parents. */
+function toCgroupParent(parent: string): string {
+  if (parent === '') return '';
+  const field = 'config.linux.cgroup_parent';
+  absolutePath(parent.startsWith('/') ? parent : `/${parent}`, field);
+  if (parent.includes('\n')) throw invalidArgument(`${field} has more than one line: "${parent}"`);
+  return parent;
 }
 
 function toHostname(hostname: string): string {

@@ -34,7 +34,7 @@ export function toSecurity(context: Context | null | undefined): SecurityConfig 
     ...(runAsUser ? { uid: toId(runAsUser.value, 'run_as_user') } : {}),
     username: runAsUsername ?? '',
     ...(runAsGroup ? { gid: toId(runAsGroup.value, 'run_as_group') } : {}),
-    supplementalGroups: (given.supplementalGroups ?? []).map((group) => toId(group, 'supplemental_groups')),
+    supplementalGroups: toGroups(given.supplementalGroups ?? []),
     groupsPolicy: fromEnum(POLICY, given.supplementalGroupsPolicy, `${FIELD}.supplemental_groups_policy`),
     readonlyRootfs: given.readonlyRootfs ?? false,
     noNewPrivileges: given.noNewPrivs ?? false,
@@ -76,6 +76,15 @@ export function toSeccompProfile(
   if (profile?.type !== 'localhost') return profile;
   const place = given.seccomp ? 'seccomp.localhost_ref' : 'seccomp_profile_path';
   return { ...profile, ref: absolutePath(profile.ref, `${field}.${place}`) };
+}
+
+/** NGROUPS_MAX; the user's own group is one more. */
+const MAX_GROUPS = 65_535;
+
+function toGroups(groups: readonly Parameters<typeof toNumber>[0][]): number[] {
+  if (groups.length > MAX_GROUPS)
+    throw invalidArgument(`${FIELD}.supplemental_groups has ${groups.length} groups, more than ${MAX_GROUPS}`);
+  return groups.map((group) => toId(group, 'supplemental_groups'));
 }
 
 function toId(value: Parameters<typeof toNumber>[0], name: string): number {

@@ -37,11 +37,17 @@ export function fromEnum<T>(table: Readonly<Record<number, T>>, value: number | 
   return found;
 }
 
-/** An absolute path without NUL. */
+/** PATH_MAX and NAME_MAX, in bytes. */
+const MAX_PATH = 4_095;
+const MAX_NAME = 255;
+
+/** An absolute path that the kernel takes: without NUL, and not too long, nor any name in it. */
 export function absolutePath(value: string | null | undefined, field: string): string {
   const path = required(value, field);
   if (!path.startsWith('/') || path.includes('\0'))
     throw invalidArgument(`${field} is not an absolute path: "${path}"`);
+  if (Buffer.byteLength(path) > MAX_PATH || path.split('/').some((name) => Buffer.byteLength(name) > MAX_NAME))
+    throw invalidArgument(`${field} is longer than a path may be: "${path}"`);
   return path;
 }
 

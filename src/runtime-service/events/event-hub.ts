@@ -1,7 +1,7 @@
 import { resourceExhausted } from '../../base/errors.js';
 import type { Sandbox, SandboxStore } from '../../sandbox/store.js';
 import { nowNs } from '../../base/clock.js';
-import { containersOf } from '../container/of-sandbox.js';
+import { newestContainersOf } from '../container/of-sandbox.js';
 import type { Container, ContainerStore } from '../container/store.js';
 import { containerEvents, sandboxEvents, type PodEvent } from './pod-event.js';
 
@@ -62,7 +62,7 @@ export class EventHub {
   #snapshot(event: PodEvent, before: Sandbox | undefined): PodSnapshot {
     const { sandboxes, containers } = this.#stores;
     const sandbox = sandboxes.get(event.sandboxId) ?? before;
-    const own = containersOf(containers, event.sandboxId);
+    const own = newestContainersOf(containers, event.sandboxId);
     return { event, at: nowNs(), containers: own, ...(sandbox === undefined ? {} : { sandbox }) };
   }
 }

@@ -4,7 +4,7 @@ import { sandboxPaths } from '../../sandbox/files.js';
 import { podResourcesOf } from '../../sandbox/resources.js';
 import type { Sandbox } from '../../sandbox/store.js';
 import type { Handler } from '../../server/handlers.js';
-import { containersOf } from '../container/of-sandbox.js';
+import { newestContainersOf } from '../container/of-sandbox.js';
 import { fromContainerStatus, isListed as isListedContainer } from '../convert/container-status.js';
 import { fromSandboxStatus, isListed } from '../convert/sandbox-status.js';
 import { required, toTimestamp } from '../convert/values.js';
@@ -16,7 +16,7 @@ export const podSandboxStatus =
   async ({ podSandboxId, verbose }) => {
     const sandbox = context.sandboxes.store.find(required(podSandboxId, 'pod_sandbox_id'));
     if (!isListed(sandbox)) throw notFound(`sandbox "${podSandboxId}" does not exist`);
-    const own = containersOf(context.containers.store, sandbox.record.id);
+    const own = newestContainersOf(context.containers.store, sandbox.record.id);
     return {
       status: fromSandboxStatus(sandbox),
       containersStatuses: own.filter(isListedContainer).map(fromContainerStatus),

@@ -1,5 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
+import { openFilesLimitIn } from '../../base/open-files-limit.js';
+
 /** What the processes of a container have open. */
 export interface OpenFiles {
   readonly descriptors: number;
@@ -34,6 +36,6 @@ async function descriptorsOf(pid: number): Promise<string[] | undefined> {
 
 async function softLimit(pid: number): Promise<number | undefined> {
   const text = await readFile(`/proc/${pid}/limits`, 'utf8').catch(() => '');
-  const soft = /^Max open files +(\d+)/m.exec(text)?.[1];
-  return soft === undefined ? undefined : Number(soft);
+  const { soft = Infinity } = openFilesLimitIn(text) ?? {};
+  return soft === Infinity ? undefined : soft;
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
-import { dataLoss, errnoOf, unavailable } from '../../../base/errors.js';
-import { fileChunks } from '../../layout-files.js';
+import { dataLoss, unavailable } from '../../../base/errors.js';
+import { fileChunks, isMissing } from '../../layout-files.js';
 import { readLimited } from '../../registry/body.js';
 import { DEFAULT_TLS, type Endpoint } from '../../registry/endpoint.js';
 import type { HttpPool } from '../../registry/http.js';
@@ -45,8 +45,7 @@ async function readFileAt(url: string, limit: number): Promise<Buffer | undefine
   try {
     return await readLimited(fileChunks(fileURLToPath(url)), limit, url);
   } catch (error) {
-    const errno = errnoOf(error) ?? errnoOf((error as { cause?: unknown }).cause);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }
