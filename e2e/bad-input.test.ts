@@ -39,6 +39,12 @@ const BAD_PODS: readonly Case[] = [
   ['a protocol that is none', { port_mappings: [{ container_port: 1, protocol: 9 }] }, 'InvalidArgument', 'protocol'],
   ['a hostname that is none', { hostname: 'a b' }, 'InvalidArgument', 'hostname'],
   [
+    'a hostname with the node’s network',
+    { hostname: 'other', linux: { security_context: { namespace_options: { network: 2 } } } },
+    'InvalidArgument',
+    'other',
+  ],
+  [
     'a name server with two lines',
     { dns_config: { servers: ['1.1.1.1\noptions x'] } },
     'InvalidArgument',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { runtime } from '../../api/cri/generated/api.cjs';
 import type { House } from './house.js';
 
 export const BUSYBOX = 'registry.k8s.io/e2e-test-images/busybox:1.29-2';
@@ -24,12 +25,21 @@ export async function writePod(house: House, fields: object = {}): Promise<PodFi
   await mkdir(logDirectory);
   const config = {
     metadata: { name, uid, namespace: 'e2e', attempt: 0 },
-    hostname: name,
+    ...(isOnNode(fields) ? {} : { hostname: name }),
     log_directory: logDirectory,
     linux: {},
     ...fields,
   };
   return { path: await writeJson(house, name, config), name, logDirectory };
+}
+
+interface NetworkOf {
+  readonly linux?: { readonly security_context?: { readonly namespace_options?: { readonly network?: number } } };
+}
+
+/** Such a pod has the node's name, and may not ask for another. */
+function isOnNode({ linux }: NetworkOf): boolean {
+  return linux?.security_context?.namespace_options?.network === runtime.v1.NamespaceMode.NODE;
 }
 
 /** Writes a container's configuration (CRI ContainerConfig); it idles in busybox unless `fields` say otherwise. */

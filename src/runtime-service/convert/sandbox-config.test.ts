@@ -30,9 +30,13 @@ describe('toSandboxConfig', () => {
     });
   });
 
+  it('takes the name that a pod with a network of its own asks for', () => {
+    expect(convert({ metadata, hostname: 'web-0' })).toMatchObject({ hostname: 'web-0' });
+  });
+
   it('takes what is said', () => {
     const config = convert({
-      ...{ metadata, hostname: 'web-0', logDirectory: '/var/log/pods/x', labels: { a: 'b' }, annotations: { c: 'd' } },
+      ...{ metadata, logDirectory: '/var/log/pods/x', labels: { a: 'b' }, annotations: { c: 'd' } },
       dnsConfig: { servers: ['10.0.0.10'], searches: ['svc'] },
       portMappings: [
         { protocol: Protocol.UDP, containerPort: 53, hostPort: 5353, hostIp: '::1' },
@@ -47,7 +51,7 @@ describe('toSandboxConfig', () => {
       },
     });
     expect(config).toMatchObject({
-      ...{ hostname: 'web-0', logDirectory: '/var/log/pods/x', labels: { a: 'b' }, annotations: { c: 'd' } },
+      ...{ hostname: '', logDirectory: '/var/log/pods/x', labels: { a: 'b' }, annotations: { c: 'd' } },
       ...{ cgroupParent: '/kubepods/x', sysctls: { 'net.core.somaxconn': '1' }, privileged: true },
       dns: { servers: ['10.0.0.10'], searches: ['svc'], options: [] },
       portMappings: [
@@ -68,6 +72,11 @@ describe('toSandboxConfig', () => {
     [{ hostname: 'a b' }, 'invalid-argument', 'config.hostname is no hostname: "a b"'],
     [{ hostname: 'a\n' }, 'invalid-argument', 'config.hostname is no hostname: "a\n"'],
     [{ hostname: 'x'.repeat(65) }, 'invalid-argument', `config.hostname is no hostname: "${'x'.repeat(65)}"`],
+    [
+      { hostname: 'web-0', linux: { securityContext: { namespaceOptions: { network: NamespaceMode.NODE } } } },
+      'invalid-argument',
+      'config.hostname is "web-0", but a pod on the node\'s network has the node\'s name',
+    ],
     [{ logDirectory: 'logs' }, 'invalid-argument', 'config.log_directory is not an absolute path: "logs"'],
     [{ portMappings: [{}, { hostPort: -1 }] }, 'invalid-argument', 'config.port_mappings[1].host_port is no port: -1'],
     [

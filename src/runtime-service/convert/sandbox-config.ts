@@ -27,7 +27,7 @@ export function toSandboxConfig(config: Config | null | undefined, runtimeHandle
   const userns = toOwnUserns(security?.namespaceOptions, namespaces);
   return {
     metadata: toMetadata(given.metadata),
-    hostname: toHostname(given.hostname ?? ''),
+    hostname: toHostname(given.hostname ?? '', namespaces),
     logDirectory: given.logDirectory ? absolutePath(given.logDirectory, 'config.log_directory') : '',
     ...(dnsConfig ? { dns: toDns(dnsConfig) } : {}),
     portMappings: (given.portMappings ?? []).map(toPortMapping),
@@ -75,10 +75,13 @@ function toCgroupParent(parent: string): string {
   return parent;
 }
 
-function toHostname(hostname: string): string {
+/** A name that nothing would have is refused, as by the peers: kubelet asks for none on the node's network. */
+function toHostname(hostname: string, { network }: SandboxConfig['namespaces']): string {
   // sethostname(2) takes 64 bytes.
   if (hostname.length > 64 || !/^[\w.-]*$/.test(hostname))
     throw invalidArgument(`config.hostname is no hostname: "${hostname}"`);
+  if (hostname !== '' && network === 'node')
+    throw invalidArgument(`config.hostname is "${hostname}", but a pod on the node's network has the node's name`);
   return hostname;
 }
 
