@@ -53,7 +53,7 @@ format: deps ## format all sources
 test-packages: ## what the end-to-end tests need: Debian packages, clients, Kubernetes; a quarter of an hour at first
 	@scripts/install-packages.sh run test
 	@scripts/fetch-busybox.sh
-	@scripts/build-tools.sh crictl critest $(if $(GANTRY_E2E_FULL),critest-1.36) cri-client runc etcd kube-apiserver kubelet
+	@scripts/build-tools.sh crictl critest $(if $(GANTRY_E2E_FULL),critest-1.36 containerd-suite) cri-client runc etcd kube-apiserver kubelet
 
 test-unit: build ## unit tests alone
 	@scripts/install-packages.sh run test

@@ -4,7 +4,7 @@ import Long from 'long';
 
 import { runtime } from '../api/cri/generated/api.cjs';
 import { sleep } from '../src/base/abort.js';
-import { statusOf } from '../src/server/testing.js';
+import { statusOf, TestClient } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
 import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod, type PodFile } from './harness/pods.js';
@@ -86,6 +86,16 @@ describe('how containers end', () => {
     await callCri(house, 'StopContainer', { containerId: id, timeout: Long.fromNumber(1) });
     await first;
     expect(Date.now() - started).toBeLessThan(patience(10_000));
+    expect(await ended(id)).toMatchObject({ exitCode: 137 });
+  });
+
+  it('comes though the client of the stop gave up', async () => {
+    const id = await running(DEAF);
+    const client = new TestClient(house.scratch.socket);
+    const stop = { containerId: id, timeout: Long.fromNumber(2) };
+    const answer = await statusOf(client.call('StopContainer', stop, { deadline: Date.now() + 200 }));
+    client.close();
+    expect(answer).toMatchObject({ code: status.DEADLINE_EXCEEDED });
     expect(await ended(id)).toMatchObject({ exitCode: 137 });
   });
 

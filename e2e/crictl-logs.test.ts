@@ -62,6 +62,20 @@ describe('crictl and logs', () => {
     await house.crictl.ok('rm', id);
   });
 
+  it('shows a line as one that was logged in parts', async () => {
+    const wait = 'until [ -e /tmp/go ]; do usleep 20000; done';
+    const { id, logPath } = await running(
+      `printf begin; ${wait}; echo end; head -c 50000 /dev/zero | tr '\\0' x; echo`,
+    );
+    await waitFor('first part of a line', 10_000, async () =>
+      / stdout P begin\n/.test(await readFile(logPath, 'utf8')) ? true : undefined,
+    );
+    await house.crictl.ok('exec', '-s', id, 'touch', '/tmp/go');
+    await ended(id);
+    expect(await house.crictl.ok('logs', id)).toBe(`beginend\n${'x'.repeat(50_000)}`);
+    await house.crictl.ok('rm', id);
+  });
+
   it('loses no line and doubles none when a busy log is rotated', async () => {
     const counter = await running(FAST);
     for (let to = 1; to <= ROTATIONS; to++) {

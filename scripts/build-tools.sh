@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds clients, a newer runtime and Kubernetes for the end-to-end tests from the Go module proxy:
-# build-tools.sh crictl critest critest-1.36 cri-client runc containerd etcd kube-apiserver kubelet
-# They land in .cache/tools/ and are built again only when their pins or the Go version change.
+# build-tools.sh crictl critest critest-1.36 cri-client runc containerd containerd-suite etcd kube-apiserver kubelet
+# They land in .cache/tools/ and are built again only when their pins, their own lines here or the Go version change.
 # Exit 3: no usable Go, so that a caller may skip what needs the tools; where CI is set that is a failure, 1.
 set -eu
 
@@ -29,17 +29,19 @@ module() {
     crictl | critest) echo "$root/e2e/tools/crictl" ;;
     containerd) echo "$root/bench/tools/containerd" ;;
     kube-apiserver | kubelet) echo "$root/e2e/tools/kubernetes" ;;
-    runc | cri-client | critest-1.36 | etcd) echo "$root/e2e/tools/$1" ;;
+    runc | cri-client | critest-1.36 | containerd-suite | etcd) echo "$root/e2e/tools/$1" ;;
     *)
-      echo "unknown tool \"$1\": crictl, critest, critest-1.36, cri-client, runc, containerd, etcd, kube-apiserver and kubelet are known" >&2
+      echo "unknown tool \"$1\": crictl, critest, critest-1.36, containerd-suite, cri-client, runc, containerd, etcd, kube-apiserver and kubelet are known" >&2
       exit 2
       ;;
   esac
 }
 
+# What a tool is made of: the Go version, its module, and its own lines of this script.
 pins() {
   echo "$found"
-  cat ./* "$root/scripts/build-tools.sh"
+  cat ./*
+  sed -n "/^    \(.* | \)*$1\( | .*\)*) *[a-z]*/,/;;/p" "$root/scripts/build-tools.sh"
 }
 
 build() {
@@ -50,6 +52,7 @@ build() {
       go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" sigs.k8s.io/cri-tools/cmd/crictl
       ;;
     critest | critest-1.36) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" sigs.k8s.io/cri-tools/cmd/critest ;;
+    containerd-suite) go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" github.com/containerd/containerd/v2/integration ;;
     cri-client) go vet . && go test -c -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" . ;;
     # Its own go.mod pins what it is made of, as its releases are.
     containerd)
@@ -73,7 +76,7 @@ mkdir -p "$out"
 for tool; do
   module=$(module "$tool")
   cd "$module"
-  stamp=$(pins | sha256sum | cut -d ' ' -f 1)
+  stamp=$(pins "$tool" | sha256sum | cut -d ' ' -f 1)
   if [ -x "$out/$tool" ] && [ "$(cat "$out/$tool.stamp" 2>/dev/null)" = "$stamp" ]; then continue; fi
   echo "building $tool"
   build "$tool" "$out/$tool.new"

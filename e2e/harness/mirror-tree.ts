@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The registries whose images the local one has. */
-export const MIRRORED = ['registry.k8s.io', 'k8s.gcr.io', 'gcr.io'] as const;
+export const MIRRORED = ['registry.k8s.io', 'k8s.gcr.io', 'gcr.io', 'ghcr.io'] as const;
 
 /**
  * Writes one `<dir>/<host>/hosts.toml` a registry, which sends its pulls to the registry at `address`: there the

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PROJECT_ROOT } from '../../scripts/project-root.js';
 import { readLayout, writeLayout, type ImageLayout } from '../../scripts/oci-layout/layout.js';
 import { ensureDirectory } from '../../src/base/files.js';
+import { containerdImages } from './containerd-images.js';
 import { critestImages } from './critest-images.js';
 import { hashInputs } from './inputs.js';
 import { ownImages } from './own-images.js';
@@ -24,7 +25,7 @@ export async function buildImages(dir: string = IMAGES_DIR): Promise<ImageLayout
 async function build(dir: string, layout: string): Promise<void> {
   const old = await readdir(dir);
   const fresh = await mkdtemp(join(dir, '.new-'));
-  await writeLayout(fresh, [...(await critestImages()), ...(await ownImages())]);
+  await writeLayout(fresh, [...(await critestImages()), ...(await containerdImages()), ...(await ownImages())]);
   await Promise.all(old.map((name) => rm(join(dir, name), { recursive: true, force: true })));
   await rename(fresh, layout);
 }
