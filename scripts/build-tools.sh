@@ -41,7 +41,12 @@ module() {
 pins() {
   echo "$found"
   cat ./*
-  sed -n "/^    \(.* | \)*$1\( | .*\)*) *[a-z]*/,/;;/p" "$root/scripts/build-tools.sh"
+  awk -v tool="$1" '
+    /^build/ { here = 1 }
+    here && /^    [a-z0-9. |-]+\)/ { names = $0; sub(/\).*/, "", names); arm = index(" " names " ", " " tool " ") }
+    arm { print }
+    /;;/ { arm = 0 }
+  ' "$root/scripts/build-tools.sh"
 }
 
 build() {

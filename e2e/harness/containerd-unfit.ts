@@ -76,7 +76,6 @@ export interface Unfit {
   readonly says: string;
 }
 
-const CREATE_FAILS = 'a program that is not there is told of by CreateContainer (docs/differences.md)';
 const PARTS = 'output without newline is logged at once, as P (docs/differences.md)';
 const WORDS = 'refused as it should be, in other words';
 const OTHER_SERVICE = 'asks services of containerd’s own';
@@ -98,7 +97,6 @@ const UNFIT: Readonly<Record<string, Unfit>> = {
     why: 'the same request again has the same answer (docs/differences.md)',
     says: 'duplicate_name_test.go:32',
   },
-  TestFailedContainerRestart: { why: CREATE_FAILS, says: 'executable file not found in $PATH' },
   TestLongContainerLog: {
     why: 'takes the length of lines from containerd’s configuration; conmon’s is another (docs/differences.md)',
     says: 'panic: strings: negative Repeat count',
