@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { BUSYBOX, inspect, inspectPod, runWorkload, writeContainer, writePod } from './harness/pods.js';
 
 const NGINX = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
 
@@ -18,13 +18,6 @@ describe('crictl and what goes away', () => {
     await house.crictl.ok('pull', BUSYBOX);
   });
 
-  /** A pod with one running container. */
-  async function workload(): Promise<{ podId: string; id: string }> {
-    const pod = await writePod(house);
-    const podId = await runPod(house, pod);
-    return { podId, id: await runContainer(house, podId, { pod, container: await writeContainer(house) }) };
-  }
-
   async function list(command: string, ...args: string[]): Promise<string[]> {
     return (await house.crictl.ok(command, '-q', ...args)).split('\n').filter(Boolean);
   }
@@ -38,7 +31,7 @@ describe('crictl and what goes away', () => {
   });
 
   it('does not remove what runs, unless forced to', async () => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     expect((await house.crictl.run('rm', id)).stderr).toContain('is running');
     expect((await house.crictl.run('rmp', podId)).stderr).toContain('is running');
     expect((await inspect(house, id)).status.state).toBe('CONTAINER_RUNNING');
@@ -49,7 +42,7 @@ describe('crictl and what goes away', () => {
   });
 
   it('stops and removes several at once', async () => {
-    const [first, second, third] = await Promise.all([workload(), workload(), workload()]);
+    const [first, second, third] = await Promise.all([runWorkload(house), runWorkload(house), runWorkload(house)]);
     await house.crictl.ok('stop', '--timeout', '10', first.id, second.id);
     expect(await list('ps')).toEqual([third.id]);
     await house.crictl.ok('rm', first.id, second.id);
@@ -62,20 +55,20 @@ describe('crictl and what goes away', () => {
   });
 
   it('removes all containers and all pods', async () => {
-    const [first, second] = await Promise.all([workload(), workload()]);
+    const [first, second] = await Promise.all([runWorkload(house), runWorkload(house)]);
     await house.crictl.ok('rm', '-fa');
     expect(await list('ps', '-a')).toEqual([]);
     await house.crictl.ok('stopp', first.podId, second.podId);
     await house.crictl.ok('rmp', '-a');
     expect(await list('pods')).toEqual([]);
-    await Promise.all([workload(), workload()]);
+    await Promise.all([runWorkload(house), runWorkload(house)]);
     await house.crictl.ok('rmp', '-fa');
     expect(await list('pods')).toEqual([]);
     await house.assertEmpty();
   });
 
   it('removes a container that made directories deeper than the longest path', async () => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     await house.crictl.ok('exec', '-s', id, 'sh', '-c', NEST);
     await house.crictl.ok('rm', '-f', id);
     await house.crictl.ok('rmp', '-f', podId);
@@ -84,7 +77,7 @@ describe('crictl and what goes away', () => {
 
   it('prunes the images that no container has', async () => {
     await house.crictl.ok('pull', NGINX);
-    const { podId } = await workload();
+    const { podId } = await runWorkload(house);
     await house.crictl.ok('rmi', '--prune');
     const { images } = (await house.crictl.json('images')) as { images: { repoTags: string[] }[] };
     expect(images.flatMap(({ repoTags }) => repoTags)).toEqual([BUSYBOX]);
@@ -92,7 +85,7 @@ describe('crictl and what goes away', () => {
   });
 
   it('does not break a container by removing its image', async () => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     await house.crictl.ok('rmi', '-a');
     expect(await list('images')).toEqual([]);
     expect(await house.crictl.ok('exec', '-s', id, 'echo', 'still here')).toBe('still here');

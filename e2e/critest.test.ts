@@ -12,6 +12,7 @@ import {
   SERIAL,
   WEBSOCKET,
 } from './harness/critest.js';
+import { critestSuite } from './harness/critest-suite.js';
 import { openHouse, type House } from './harness/house.js';
 import { SETTINGS } from './harness/settings.js';
 
@@ -81,22 +82,8 @@ const WAYS = {
   short: { ...SHORT, outcome: () => Promise.resolve({ passed: 13, skipped: {}, failed: [] }) },
 };
 
+const WAY = PART === 'both' ? 'spdy' : PART;
+const { outcome, ...asked } = WAYS[WAY];
+
 /** As it is chosen for machines that have no time for both. */
-(PART === 'both' ? describe.skip : describe)(`critest, in part: ${PART}`, () => {
-  let house: House;
-  beforeAll(async () => {
-    house = await openHouse(() => Promise.resolve(newestRuntime()));
-  });
-  afterAll(() => house.close());
-
-  it(
-    'passes',
-    async () => {
-      const { outcome, ...asked } = WAYS[PART === 'both' ? 'spdy' : PART];
-      expect(outcomeOf(await critest(house, { name: PART, ...asked }))).toEqual(await outcome());
-    },
-    CRITEST_MS,
-  );
-
-  it('leaves nothing behind', () => house.assertEmpty());
-});
+critestSuite(`critest, in part: ${PART}`, { asked: { name: WAY, ...asked }, outcome, wanted: PART !== 'both' });

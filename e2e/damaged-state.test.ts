@@ -7,7 +7,16 @@ import { PROJECT_ROOT } from '../scripts/project-root.js';
 import { run } from '../src/base/spawn.js';
 import { identify } from '../src/base/sys/process.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, inspect, inspectPod, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import {
+  BUSYBOX,
+  inspect,
+  inspectPod,
+  runContainer,
+  runPod,
+  runWorkload,
+  writeContainer,
+  writePod,
+} from './harness/pods.js';
 import { patience, SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
@@ -23,12 +32,6 @@ describe('damaged state', () => {
     await house.crictl.ok('rmp', '-fa');
     await house.crictl.ok('pull', BUSYBOX);
   });
-
-  async function workload(): Promise<{ podId: string; id: string }> {
-    const pod = await writePod(house);
-    const podId = await runPod(house, pod);
-    return { podId, id: await runContainer(house, podId, { pod, container: await writeContainer(house) }) };
-  }
 
   /** Stops the daemon, spoils a file below its root, starts it again, and returns what it logged. */
   async function spoil(path: string, how: (file: string) => Promise<void>): Promise<string> {
@@ -71,7 +74,7 @@ describe('damaged state', () => {
     ['record.json', garbage],
     ['status.json', half],
   ])('of a container (%s) ends the container, not the pod', async (file, how) => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     const log = await spoil(`containers/${id}/${file}`, how);
     expect(log).toContain(id);
     expect(await quarantined()).toContain(id);
@@ -82,7 +85,7 @@ describe('damaged state', () => {
   });
 
   it('of an attachment to the network does not keep the pod from going away', async () => {
-    const { podId } = await workload();
+    const { podId } = await runWorkload(house);
     await spoil(`cni/${podId}.json`, garbage);
     expect((await inspectPod(house, podId)).status.state).toBe('SANDBOX_READY');
     await house.crictl.ok('rmp', '-f', podId);
@@ -90,19 +93,19 @@ describe('damaged state', () => {
   });
 
   it('of an image does not break containers, and the image can be pulled again', async () => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     const [file = ''] = await readdir(join(house.scratch.root, 'images', 'records'));
     await spoil(join('images', 'records', file), half);
     expect(await house.crictl.ok('images', '-q')).toBe('');
     expect(await house.crictl.ok('exec', '-s', id, 'echo', 'still here')).toBe('still here');
     await house.crictl.ok('pull', BUSYBOX);
-    const another = await workload();
+    const another = await runWorkload(house);
     for (const own of [podId, another.podId]) await house.crictl.ok('rmp', '-f', own);
     await house.assertEmpty();
   });
 
   it('of a layer does not take it from containers that run on it', async () => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     const dir = join(house.scratch.root, 'images', 'layer-records');
     const layers = (): Promise<string[]> => readdir(join(house.scratch.root, 'images', 'layers'));
     const before = await layers();
@@ -115,7 +118,7 @@ describe('damaged state', () => {
     await house.daemon.start();
     expect(await layers()).toEqual(expect.arrayContaining(before));
     expect(await house.crictl.ok('exec', '-s', id, 'echo', 'still here')).toBe('still here');
-    const another = await workload();
+    const another = await runWorkload(house);
     for (const own of [podId, another.podId]) await house.crictl.ok('rmp', '-f', own);
     await waitFor('stray layers removed', 10_000, async () =>
       (await layers()).some((each) => before.includes(each)) ? undefined : true,
@@ -128,7 +131,7 @@ describe('damaged state', () => {
     ['empty', nothing],
     ['an empty object', (file: string) => writeFile(file, '{}')],
   ])('of the runtime (%s) keeps neither containers nor pods from being removed', async (_, how) => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     const { pid } = (await inspect(house, id)).info;
     const name = SETTINGS.runtime === 'crun' ? 'status' : 'state.json';
     for (const each of [podId, id]) await how(join(house.scratch.state, 'runtime', SETTINGS.runtime, each, name));
@@ -145,7 +148,7 @@ describe('damaged state', () => {
   });
 
   it('is none of the temporary files that a crash leaves', async () => {
-    const { podId } = await workload();
+    const { podId } = await runWorkload(house);
     const dir = join(house.scratch.root, 'sandboxes');
     await house.daemon.kill9();
     await writeFile(join(dir, podId, 'status.json.123.tmp'), 'half');

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { TestClient } from '../src/server/testing.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { BUSYBOX, runWorkload } from './harness/pods.js';
 import { patience, SETTINGS } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
@@ -24,9 +24,7 @@ describe('the memory of ExecSync', () => {
   beforeAll(async () => {
     house = await openHouse();
     await house.crictl.ok('pull', BUSYBOX);
-    const pod = await writePod(house);
-    podId = await runPod(house, pod);
-    id = await runContainer(house, podId, { pod, container: await writeContainer(house) });
+    ({ podId, id } = await runWorkload(house));
   });
   afterAll(async () => {
     await house.crictl.ok('rmp', '-f', podId);

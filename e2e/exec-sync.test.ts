@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { statusOf } from '../src/server/testing.js';
 import { callCri } from './harness/cri.js';
 import { openHouse, type House } from './harness/house.js';
-import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { BUSYBOX, inspect, runPod, runWorkload, writeContainer, writePod } from './harness/pods.js';
 import { patience } from './harness/settings.js';
 import { waitFor } from './harness/wait.js';
 
@@ -21,9 +21,7 @@ describe('ExecSync', () => {
   beforeAll(async () => {
     house = await openHouse();
     await house.crictl.ok('pull', BUSYBOX);
-    const pod = await writePod(house);
-    podId = await runPod(house, pod);
-    id = await runContainer(house, podId, { pod, container: await writeContainer(house) });
+    ({ podId, id } = await runWorkload(house));
   });
   afterAll(() => house.close());
 

@@ -10,7 +10,7 @@ import { kernelTellsExitCodes } from '../src/base/testing.js';
 import { imageOf } from '../src/image-service/image-fixture.js';
 import { openHouse, type House } from './harness/house.js';
 import { strayImageFiles } from './harness/image-files.js';
-import { BUSYBOX, inspect, runContainer, runPod, writeContainer, writePod } from './harness/pods.js';
+import { BUSYBOX, inspect, runContainer, runPod, runWorkload, writeContainer, writePod } from './harness/pods.js';
 import { waitFor } from './harness/wait.js';
 import { pushAll } from './images/push.js';
 import { layoutAs, writeFixture } from './unpack/layouts.js';
@@ -175,14 +175,8 @@ describe.each([[['state']], [['state', 'root']]] as const)('a full disk under %j
     }
   }
 
-  async function workload(): Promise<{ podId: string; id: string }> {
-    const pod = await writePod(house);
-    const podId = await runPod(house, pod);
-    return { podId, id: await runContainer(house, podId, { pod, container: await writeContainer(house) }) };
-  }
-
   it('does not keep containers and pods from being stopped and removed', async () => {
-    const { podId, id } = await workload();
+    const { podId, id } = await runWorkload(house);
     await fill();
     await house.crictl.ok('stop', '--timeout', '10', id);
     // conmon cannot write it down; the kernel says it, if it is new enough.
@@ -195,7 +189,7 @@ describe.each([[['state']], [['state', 'root']]] as const)('a full disk under %j
   });
 
   it('loses nothing over a start, nor of what was left half-way', async () => {
-    const [whole, half] = [await workload(), await workload()];
+    const [whole, half] = [await runWorkload(house), await runWorkload(house)];
     const { pid } = (await inspect(house, whole.id)).info;
     await house.daemon.kill9();
     for (const [kind, id] of [
@@ -217,7 +211,7 @@ describe.each([[['state']], [['state', 'root']]] as const)('a full disk under %j
   });
 
   it('is told to who wants a pod or a container, and leaves nothing of it', async () => {
-    const { podId } = await workload();
+    const { podId } = await runWorkload(house);
     const pod = await writePod(house);
     await fill();
     for (const args of [

@@ -80,6 +80,13 @@ export async function startRefusal(house: House, podId: string, files: RunFiles)
   return stderr;
 }
 
+/** A pod of its own with one container that idles. */
+export async function runWorkload(house: House): Promise<{ readonly podId: string; readonly id: string }> {
+  const pod = await writePod(house);
+  const podId = await runPod(house, pod);
+  return { podId, id: await runContainer(house, podId, { pod, container: await writeContainer(house) }) };
+}
+
 export interface RunFiles {
   readonly pod: PodFile;
   readonly container: string;

@@ -1,50 +1,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { useScratch } from '../base/testing.js';
-import { imageOf } from './image-fixture.js';
-import { PullHouse } from './pull-fixture.js';
-import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
+import { useSigningHouse, type PushedImage } from './signing-fixture.js';
 import { GpgKey, simplePayload } from './trust/simple/testing.js';
 
 const scratch = useScratch('simple-signing');
-let storage: PullHouse;
-let registry: FixtureRegistry;
-let house: PullHouse;
+const signing = useSigningHouse(() => {
+  mkdirSync(scratch.path('registries.d'), { recursive: true });
+  return scratch.path('registries.d');
+});
 let key: GpgKey;
 
-beforeAll(async () => {
-  storage = await new PullHouse().open();
-  registry = await startRegistry(join(storage.root, 'registry'));
-});
-afterAll(async () => {
-  await registry.stop();
-  await storage.close();
-});
 beforeEach(async () => {
   key = await GpgKey.make(scratch, 'k');
-  house = new PullHouse();
-  house.hosts('r.test', `server = "http://${registry.address}"\n`);
   const keyPath = scratch.path('keys.asc');
   writeFileSync(keyPath, await key.publicKeys({ armor: true }));
-  const docker = { 'r.test': [{ type: 'signedBy', keyType: 'GPGKeys', keyPath }] };
-  const policy = { default: [{ type: 'insecureAcceptAnything' }], transports: { docker } };
-  writeFileSync(scratch.path('policy.json'), JSON.stringify(policy));
-  mkdirSync(scratch.path('registries.d'));
-  await house.open({ signaturePolicy: scratch.path('policy.json'), registriesD: scratch.path('registries.d') });
+  signing.demand({ type: 'signedBy', keyType: 'GPGKeys', keyPath });
 });
-afterEach(() => house.close());
 
-let counter = 0;
-
-async function push(): Promise<{ name: string; path: string; digest: string; id: string }> {
-  const repository = `team/app${counter++}`;
-  const image = imageOf({ layers: [[{ name: 'f', data: repository }]] });
-  await registry.push(repository, 'v1', image);
-  const { digest } = image.manifest;
-  return { name: `r.test/${repository}:v1`, path: `${repository}@${digest.replace(':', '=')}`, digest, id: image.id };
+async function push(): Promise<PushedImage & { readonly path: string }> {
+  const pushed = await signing.push();
+  return { ...pushed, path: `${pushed.repository}@${pushed.digest.replace(':', '=')}` };
 }
 
 function lookaside(base: string): void {
@@ -61,27 +39,27 @@ describe('an image that must be signed by a GPG key', () => {
     const { name, path, digest, id } = await push();
     lookaside(`file://${scratch.path('sigs')}`);
     leave(path, [Buffer.from('no message'), await key.sign(simplePayload(digest, name))]);
-    expect((await house.service.pull(name)).id).toBe(id);
+    expect((await signing.house.service.pull(name)).id).toBe(id);
   });
 
   it('is pulled with a good signature that a server has', async () => {
     const { name, path, digest, id } = await push();
     const signature = await key.sign(simplePayload(digest, name));
     const seen: string[] = [];
-    const address = await house.serve((request, response) => {
+    const address = await signing.house.serve((request, response) => {
       seen.push(request.url ?? '');
       if (request.url?.endsWith('/signature-1')) response.end(signature);
       else response.writeHead(404).end();
     });
     lookaside(`http://${address}/base/`);
-    expect((await house.service.pull(name)).id).toBe(id);
+    expect((await signing.house.service.pull(name)).id).toBe(id);
     expect(seen).toEqual([`/base/${path}/signature-1`, `/base/${path}/signature-2`]);
   });
 
   it('is refused without one, saying why', async () => {
     const { name, path, digest } = await push();
     const failure = async (): Promise<string> => {
-      const { code, message } = await house.failure(name);
+      const { code, message } = await signing.house.failure(name);
       expect(code).toBe('signature-validation-failed');
       return message;
     };

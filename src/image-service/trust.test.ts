@@ -2,12 +2,11 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { blobOf, imageOf, indexOf, writeLayout, HOST_ARCHITECTURE, type FixtureImage } from './image-fixture.js';
-import { PullHouse } from './pull-fixture.js';
-import { startRegistry, type FixtureRegistry } from './registry-fixture.js';
 import { signatureImage, signatureTag, type FixtureSignature } from './signature-fixture.js';
+import { useSigningHouse, type PushedImage } from './signing-fixture.js';
 
 const KEYS = {
   ecdsa: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
@@ -17,33 +16,8 @@ const KEYS = {
 };
 type KeyName = keyof typeof KEYS;
 
-let registry: FixtureRegistry;
-let house: PullHouse;
-let storage: PullHouse;
-let policyFile: string;
-
-beforeAll(async () => {
-  storage = await new PullHouse().open();
-  registry = await startRegistry(join(storage.root, 'registry'));
-});
-afterAll(async () => {
-  await registry.stop();
-  await storage.close();
-});
-beforeEach(async () => {
-  house = new PullHouse();
-  policyFile = join(house.root, 'policy.json');
-  house.hosts('r.test', `server = "http://${registry.address}"\n`);
-  demand({ type: 'insecureAcceptAnything' });
-  await house.open({ signaturePolicy: policyFile });
-});
-afterEach(() => house.close());
-
-/** Sets what is required of the images of r.test; all others are accepted. */
-function demand(...requirements: object[]): void {
-  const transports = { docker: { 'r.test': requirements } };
-  writeFileSync(policyFile, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }], transports }));
-}
+const signing = useSigningHouse();
+const { demand } = signing;
 
 const pemOf = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string;
 const keyData = (name: KeyName): string => Buffer.from(pemOf(KEYS[name].publicKey)).toString('base64');
@@ -53,25 +27,18 @@ const signedBy = (name: KeyName, more: object = {}): object => ({
   ...more,
 });
 
-let counter = 0;
-
 /** Pushes a new image and its signatures; a signature is true where nothing else is said. */
-async function push(
-  signatures: readonly Partial<FixtureSignature & { by: KeyName }>[],
-): Promise<{ name: string; id: string; digest: string }> {
-  const repository = `team/app${counter++}`;
-  const image = imageOf({ layers: [[{ name: 'f', data: repository }]] });
-  const name = `r.test/${repository}:v1`;
-  await registry.push(repository, 'v1', image);
-  const { digest } = image.manifest;
+async function push(signatures: readonly Partial<FixtureSignature & { by: KeyName }>[]): Promise<PushedImage> {
+  const pushed = await signing.push();
+  const { repository, name, digest } = pushed;
   const complete = signatures.map(({ by = 'ecdsa', ...rest }) => ({
     key: KEYS[by].privateKey,
     digest,
     reference: name,
     ...rest,
   }));
-  if (complete.length > 0) await registry.push(repository, signatureTag(digest), signatureImage(complete));
-  return { name, id: image.id, digest };
+  if (complete.length > 0) await signing.registry.push(repository, signatureTag(digest), signatureImage(complete));
+  return pushed;
 }
 
 /** Signatures whose payloads would be bigger together than is read. */
@@ -85,7 +52,7 @@ function hugeSignatures(): FixtureImage {
 }
 
 const refusal = async (name: string): Promise<string> => {
-  const { code, message } = await house.failure(name);
+  const { code, message } = await signing.house.failure(name);
   expect(code).toBe('signature-validation-failed');
   return message;
 };
@@ -94,11 +61,11 @@ describe('an image that must be signed', () => {
   it.each<KeyName>(['ecdsa', 'rsa', 'ed25519'])('is pulled when it is, with %s', async (by) => {
     demand(signedBy(by));
     const { name, id } = await push([{ by }]);
-    expect((await house.service.pull(name)).id).toBe(id);
+    expect((await signing.house.service.pull(name)).id).toBe(id);
   });
 
   it('needs one good signature among bad ones, by one of the keys', async () => {
-    const path = join(house.root, 'rsa.pub');
+    const path = join(signing.house.root, 'rsa.pub');
     writeFileSync(path, pemOf(KEYS.rsa.publicKey));
     demand(
       { type: 'sigstoreSigned', keyPaths: [path] },
@@ -110,17 +77,17 @@ describe('an image that must be signed', () => {
       { by: 'ed25519', reference: 'r.test/other:v1' },
       { by: 'ed25519' },
     ]);
-    await house.service.pull(name);
+    await signing.house.service.pull(name);
     const { name: half } = await push([{ by: 'rsa' }]);
     expect(await refusal(half)).toContain('a signature is of no trusted key');
     rmSync(path);
     mkdirSync(path);
-    expect(await house.failure(name)).toMatchObject({
+    expect(await signing.house.failure(name)).toMatchObject({
       code: 'failed-precondition',
       message: expect.stringContaining(`${path} cannot be read: EISDIR`) as unknown,
     });
     rmSync(path, { recursive: true });
-    expect(await house.failure(name)).toEqual({
+    expect(await signing.house.failure(name)).toEqual({
       code: 'failed-precondition',
       message: `pull ${name}: signatures of ${digest}: the public key ${path} is not there`,
     });
@@ -155,19 +122,19 @@ describe('an image that must be signed', () => {
     const { name } = await push(signatures);
     const message = await refusal(name);
     expect(message).toContain(`${name} (manifest sha256:`);
-    expect(message).toContain(`${policyFile} (transports.docker["r.test"])`);
+    expect(message).toContain(`${signing.policyFile} (transports.docker["r.test"])`);
     expect(message).toContain(why);
-    expect(await house.leftovers()).toEqual([]);
+    expect(await signing.house.leftovers()).toEqual([]);
   });
 
   it('is checked by its own manifest where the name stands for a list', async () => {
     demand(signedBy('ecdsa'));
     const image = imageOf({ layers: [[{ name: 'f', data: 'in a list' }]] });
     const index = indexOf([[image, HOST_ARCHITECTURE]]);
-    await registry.push('list', 'parts', image);
-    await registry.pushManifest('list', 'v1', index);
+    await signing.registry.push('list', 'parts', image);
+    await signing.registry.pushManifest('list', 'v1', index);
     const sign = (digest: string): Promise<void> =>
-      registry.push(
+      signing.registry.push(
         'list',
         signatureTag(digest),
         signatureImage([{ key: KEYS.ecdsa.privateKey, digest, reference: 'r.test/list:v1' }]),
@@ -175,14 +142,14 @@ describe('an image that must be signed', () => {
     await sign(index.digest);
     expect(await refusal('r.test/list:v1')).toContain('it has no signature');
     await sign(image.manifest.digest);
-    expect((await house.service.pull('r.test/list:v1')).repoDigests).toEqual([`r.test/list@${index.digest}`]);
+    expect((await signing.house.service.pull('r.test/list:v1')).repoDigests).toEqual([`r.test/list@${index.digest}`]);
   });
 
   it('may be signed for its repository, as cosign does, if the policy says so', async () => {
     demand(signedBy('ecdsa', { signedIdentity: { type: 'matchRepository' } }));
-    const { name, digest } = await push([{ reference: 'r.test/team/app' + String(counter) }]);
-    await house.service.pull(name);
-    await house.service.pull(name.replace(':v1', `@${digest}`));
+    const { name, digest } = await push([{ reference: `r.test/${signing.nextRepository}` }]);
+    await signing.house.service.pull(name);
+    await signing.house.service.pull(name.replace(':v1', `@${digest}`));
     demand(signedBy('ecdsa'));
     await refusal(name);
     await refusal(name.replace(':v1', `@${digest}`));
@@ -190,16 +157,16 @@ describe('an image that must be signed', () => {
 
   it('may be pulled by digest whatever tag it was signed under', async () => {
     demand(signedBy('ecdsa'));
-    const { name, digest, id } = await push([{ reference: `r.test/team/app${counter}:other` }]);
+    const { name, digest, id } = await push([{ reference: `r.test/${signing.nextRepository}:other` }]);
     await refusal(name);
-    expect((await house.service.pull(name.replace(':v1', `@${digest}`))).id).toBe(id);
+    expect((await signing.house.service.pull(name.replace(':v1', `@${digest}`))).id).toBe(id);
   });
 
   it('is named where its signatures cannot be fetched', async () => {
     demand(signedBy('ecdsa'));
     const { name, digest } = await push([{}]);
-    await registry.push(name.slice('r.test/'.length, -':v1'.length), signatureTag(digest), hugeSignatures());
-    expect(await house.failure(name)).toEqual({
+    await signing.registry.push(name.slice('r.test/'.length, -':v1'.length), signatureTag(digest), hugeSignatures());
+    expect(await signing.house.failure(name)).toEqual({
       code: 'data-loss',
       message: `pull ${name}: signatures of ${digest}: manifest ${signatureTag(digest)} has signatures of 4194306 bytes, more than 4194304`,
     });
@@ -207,15 +174,15 @@ describe('an image that must be signed', () => {
 
   it('is what was checked, whatever the store has under its digest', async () => {
     const other = await push([]);
-    await house.service.pull(other.name);
+    await signing.house.service.pull(other.name);
     demand(signedBy('ecdsa'));
     const { name, digest, id } = await push([{}]);
-    const record = join(house.root, 'images', 'records', `${other.id.replace(':', '-')}.json`);
+    const record = join(signing.house.root, 'images', 'records', `${other.id.replace(':', '-')}.json`);
     const content = JSON.parse(readFileSync(record, 'utf8')) as { repoDigests: string[] };
     content.repoDigests.push(`r.test/odd@${digest}`);
     writeFileSync(record, JSON.stringify(content));
-    await house.open({ signaturePolicy: policyFile });
-    expect((await house.service.pull(name)).id).toBe(id);
+    await signing.house.open({ signaturePolicy: signing.policyFile });
+    expect((await signing.house.service.pull(name)).id).toBe(id);
   });
 
   it('keeps the annotations of its manifest when another one of the same image comes', async () => {
@@ -227,13 +194,13 @@ describe('an image that must be signed', () => {
       }),
     ) as [FixtureImage, FixtureImage];
     const { digest } = mine.manifest;
-    await registry.push('mine', 'v1', mine);
+    await signing.registry.push('mine', 'v1', mine);
     const signature = { key: KEYS.ecdsa.privateKey, digest, reference: 'r.test/mine:v1' };
-    await registry.push('mine', signatureTag(digest), signatureImage([signature]));
-    await registry.push('theirs', 'v1', theirs);
-    house.hosts('free.test', `server = "http://${registry.address}"\n`);
-    await house.service.pull('r.test/mine:v1');
-    const { id, annotations, repoTags } = await house.service.pull('free.test/theirs:v1');
+    await signing.registry.push('mine', signatureTag(digest), signatureImage([signature]));
+    await signing.registry.push('theirs', 'v1', theirs);
+    signing.house.hosts('free.test', `server = "http://${signing.registry.address}"\n`);
+    await signing.house.service.pull('r.test/mine:v1');
+    const { id, annotations, repoTags } = await signing.house.service.pull('free.test/theirs:v1');
     expect({ id, annotations }).toEqual({ id: mine.id, annotations: { of: 'mine' } });
     expect(repoTags).toEqual(['r.test/mine:v1', 'free.test/theirs:v1']);
   });
@@ -248,54 +215,54 @@ describe('an image that must be signed', () => {
     const { name, id, digest } = await push([{}]);
     const repository = name.slice('r.test/'.length, -':v1'.length);
     const old = signatureImage([{ key: KEYS.stranger.privateKey, digest, reference: name }]);
-    await registry.push(`old/${repository}`, 'v1', imageOf({ layers: [[{ name: 'f', data: repository }]] }));
-    await registry.push(`old/${repository}`, signatureTag(digest), old);
-    const mirror = `[host."http://${registry.address}/v2/old"]\noverride_path = true\n`;
-    house.hosts('r.test', `server = "http://${registry.address}"\n${mirror}`);
-    expect((await house.service.pull(name)).id).toBe(id);
-    await registry.push(repository, signatureTag(digest), old);
+    await signing.registry.push(`old/${repository}`, 'v1', imageOf({ layers: [[{ name: 'f', data: repository }]] }));
+    await signing.registry.push(`old/${repository}`, signatureTag(digest), old);
+    const mirror = `[host."http://${signing.registry.address}/v2/old"]\noverride_path = true\n`;
+    signing.house.hosts('r.test', `server = "http://${signing.registry.address}"\n${mirror}`);
+    expect((await signing.house.service.pull(name)).id).toBe(id);
+    await signing.registry.push(repository, signatureTag(digest), old);
     expect(await refusal(name)).toContain('a signature is of no trusted key');
   });
 
   it('is known by its own name, whatever mirror it comes from', async () => {
     demand(signedBy('ecdsa'));
     const { name, id } = await push([{}]);
-    house.hosts(
+    signing.house.hosts(
       'r.test',
-      `server = "http://127.0.0.1:1"\n[host."http://${registry.address}"]\ncapabilities = ["pull", "resolve"]\n`,
+      `server = "http://127.0.0.1:1"\n[host."http://${signing.registry.address}"]\ncapabilities = ["pull", "resolve"]\n`,
     );
-    expect((await house.service.pull(name)).id).toBe(id);
+    expect((await signing.house.service.pull(name)).id).toBe(id);
   });
 });
 
 describe('the policy', () => {
   it('is read anew, and holds for images that are here, too', async () => {
     const { name, id } = await push([]);
-    await house.service.pull(name);
+    await signing.house.service.pull(name);
     demand(signedBy('ecdsa'));
     await refusal(name);
     demand({ type: 'reject' });
-    expect(await refusal(name)).toBe(`${name} is rejected by ${policyFile} (transports.docker["r.test"])`);
-    expect(house.service.resolve(name).id).toBe(id);
+    expect(await refusal(name)).toBe(`${name} is rejected by ${signing.policyFile} (transports.docker["r.test"])`);
+    expect(signing.house.service.resolve(name).id).toBe(id);
     demand({ type: 'insecureAcceptAnything' });
-    await house.service.pull(name);
+    await signing.house.service.pull(name);
   });
 
   it('refuses all images while it is broken, or gone', async () => {
     const { name } = await push([]);
     demand({ type: 'reject', but: 1 });
-    expect(await house.failure(name)).toMatchObject({
+    expect(await signing.house.failure(name)).toMatchObject({
       code: 'failed-precondition',
       message: expect.stringContaining('[0].but is not known') as unknown,
     });
-    rmSync(policyFile);
-    mkdirSync(policyFile);
-    expect(await house.failure(name)).toMatchObject({
+    rmSync(signing.policyFile);
+    mkdirSync(signing.policyFile);
+    expect(await signing.house.failure(name)).toMatchObject({
       code: 'failed-precondition',
-      message: expect.stringContaining(`${policyFile} cannot be read: EISDIR`) as unknown,
+      message: expect.stringContaining(`${signing.policyFile} cannot be read: EISDIR`) as unknown,
     });
-    rmSync(policyFile, { recursive: true });
-    expect(await house.failure(name)).toMatchObject({
+    rmSync(signing.policyFile, { recursive: true });
+    expect(await signing.house.failure(name)).toMatchObject({
       code: 'failed-precondition',
       message: expect.stringContaining('is gone') as unknown,
     });
@@ -303,49 +270,49 @@ describe('the policy', () => {
 
   it('refuses what it cannot check, and nothing else, nor the start', async () => {
     demand({ type: 'lunar' });
-    await house.open({ signaturePolicy: policyFile });
+    await signing.house.open({ signaturePolicy: signing.policyFile });
     const { name } = await push([]);
     expect(await refusal(name)).toContain('cannot be checked as');
-    house.hosts('other.test', `server = "http://${registry.address}"\n`);
-    await house.service.pull(name.replace('r.test', 'other.test'));
+    signing.house.hosts('other.test', `server = "http://${signing.registry.address}"\n`);
+    await signing.house.service.pull(name.replace('r.test', 'other.test'));
   });
 
   it('refuses the start if it cannot be read, and need not exist', async () => {
-    writeFileSync(policyFile, '{"default":[]}');
-    const message = `${policyFile}: default must be a list that is not empty`;
-    await expect(house.open({ signaturePolicy: policyFile })).rejects.toThrow(message);
-    await house.open({ signaturePolicy: join(house.root, 'none.json') });
-    await house.service.pull((await push([])).name);
+    writeFileSync(signing.policyFile, '{"default":[]}');
+    const message = `${signing.policyFile}: default must be a list that is not empty`;
+    await expect(signing.house.open({ signaturePolicy: signing.policyFile })).rejects.toThrow(message);
+    await signing.house.open({ signaturePolicy: join(signing.house.root, 'none.json') });
+    await signing.house.service.pull((await push([])).name);
   });
 
   it('holds for files, which have no signatures', async () => {
-    const directory = join(house.root, 'layout');
+    const directory = join(signing.house.root, 'layout');
     writeLayout(directory, { 'example.test/x:v1': imageOf({ layers: [[{ name: 'f' }]] }) });
     const policy = (requirement: object): void =>
       writeFileSync(
-        policyFile,
-        JSON.stringify({ default: [{ type: 'reject' }], transports: { oci: { [house.root]: [requirement] } } }),
+        signing.policyFile,
+        JSON.stringify({ default: [{ type: 'reject' }], transports: { oci: { [signing.house.root]: [requirement] } } }),
       );
     policy({ type: 'insecureAcceptAnything' });
-    expect(await house.service.importLayout(directory)).toHaveLength(1);
+    expect(await signing.house.service.importLayout(directory)).toHaveLength(1);
     policy(signedBy('ecdsa'));
-    await expect(house.service.importLayout(directory)).rejects.toThrow(
+    await expect(signing.house.service.importLayout(directory)).rejects.toThrow(
       /layout must be signed, says .*transports\.oci/,
     );
     policy({ type: 'reject' });
-    await expect(house.service.importLayout(directory)).rejects.toThrow(/is rejected by/);
+    await expect(signing.house.service.importLayout(directory)).rejects.toThrow(/is rejected by/);
   });
 
   it('goes by the place where a file is, not by the way to it', async () => {
-    const [good, bad] = ['good', 'bad'].map((name) => join(house.root, name)) as [string, string];
+    const [good, bad] = ['good', 'bad'].map((name) => join(signing.house.root, name)) as [string, string];
     for (const directory of [good, bad])
       writeLayout(join(directory, 'layout'), { 'example.test/x:v1': imageOf({ layers: [[{ name: 'f' }]] }) });
     symlinkSync(bad, join(good, 'link'));
     symlinkSync(join(good, 'layout'), join(bad, 'link'));
     const oci = { [good]: [{ type: 'insecureAcceptAnything' }] };
-    writeFileSync(policyFile, JSON.stringify({ default: [{ type: 'reject' }], transports: { oci } }));
+    writeFileSync(signing.policyFile, JSON.stringify({ default: [{ type: 'reject' }], transports: { oci } }));
     for (const way of [`${good}/../bad/layout`, `${good}/link/layout`])
-      await expect(house.service.importLayout(way)).rejects.toThrow(`${way} is rejected by`);
-    expect(await house.service.importLayout(join(bad, 'link'))).toHaveLength(1);
+      await expect(signing.house.service.importLayout(way)).rejects.toThrow(`${way} is rejected by`);
+    expect(await signing.house.service.importLayout(join(bad, 'link'))).toHaveLength(1);
   });
 });

@@ -254,3 +254,21 @@ describe('lastLogMessage', () => {
     expect(lastLogMessage(log)).toBe(message);
   });
 });
+
+describe('what a runtime says', () => {
+  it.each([
+    ['invalid-argument', '"/x/rootfs/proc" cannot be mounted because it is not of type proc'],
+    ['invalid-argument', 'failed to write "9": write /sys/fs/cgroup/cpuset/p/c/cpuset.cpus: permission denied'],
+    ['invalid-argument', 'error creating device nodes: mknod /x/rootfs/proc/x: no such file or directory'],
+    ['unstartable', 'error mounting "/s/f" to rootfs at "/etc": mount /s/f:/etc, flags: 0x5000: not a directory'],
+    ['unstartable', 'mount `/s/f` to `etc`: Not a directory'],
+    ['unstartable', 'error mounting "/s/d" to rootfs at "/r/t": mkdir /x/rootfs/r/t: read-only file system'],
+    ['failed-precondition', 'cannot start a container that has stopped'],
+    ['failed-precondition', 'container `a` is not running'],
+    ['internal', 'mkdir /run/runc/a: read-only file system'],
+    ['internal', 'write /run/runc/a/state.json: input/output error'],
+    ['internal', 'error mounting "proc" to rootfs at "/proc": mount proc:/proc, flags: 0xe: invalid argument'],
+  ])('is %s: %s', (code, reason) => {
+    expect(ownRuntime(scratch).failure('create', 'a', reason)).toMatchObject({ code });
+  });
+});
