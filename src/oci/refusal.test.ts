@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { refusesDirectory } from './refusal.js';
+import { refusalIn, refusesDirectory } from './refusal.js';
+
+describe('refusalIn', () => {
+  it('knows a program by the end alone of what was said of a long one', () => {
+    const said = `…${'x'.repeat(100)}": executable file not found in $PATH`;
+    expect(refusalIn(said, 'x'.repeat(5_000))).toBe(said);
+    expect(refusalIn('…": no space left on device', 'x')).toBeUndefined();
+  });
+});
 
 describe('refusesDirectory', () => {
   const init = 'runc create failed: unable to start container process: error during container init: ';

@@ -9,6 +9,8 @@ export interface AskedProcess {
 
 /** runc: `exec: "name": reason`, `exec /path: reason`. */
 const RUNC = /(?:^|: )(exec(?:: ".*"| \/\S*): .*)$/s;
+/** The same where a long name has left only the end of what was said. */
+const END_OF_RUNC = /^…[^"]*": executable file not found in \$PATH$/s;
 /** crun: "executable file `name` not found in $PATH: …" and the like. */
 const CRUN =
   /^(executable file|open executable|exec\b(?! failed)|the path `.*` (exists but it is not executable|is not a regular))/s;
@@ -20,6 +22,7 @@ const CRUN =
 export function refusalIn(message: string, program: string): string | undefined {
   const runc = RUNC.exec(message)?.[1];
   if (runc !== undefined) return runc;
+  if (END_OF_RUNC.test(message)) return message;
   if (!CRUN.test(message) && !message.startsWith(`open \`${program}\``)) return undefined;
   return message.includes(program) ? message : `"${program}": ${message}`;
 }

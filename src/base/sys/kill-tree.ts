@@ -3,6 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { endProcess, readProcess, signalProcess, type ProcessRow } from './process.js';
 
 const ROUNDS = 200;
+/** How many looks in a row may find nothing: on a node where processes end all the time, each could have missed one. */
+const VAIN_LOOKS = 20;
 
 /**
  * Kills a process with all its descendants and all of its session, and waits for their ends, so that neither a fork nor
@@ -14,13 +16,14 @@ export async function killTree(root: number): Promise<void> {
   const sessions = new Set<number>();
   const killed = new Map<number, ProcessRow>();
   let dead: ReadonlySet<string> = new Set();
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0, vain = 0; round < ROUNDS && vain < VAIN_LOOKS; round++) {
     const { rows, ended } = await processTable();
     spread(rows, doomed, sessions);
     const fresh = rows.filter(({ process: { pid } }) => doomed.has(pid) && !killed.has(pid));
     // What has ended during the look may have forked during it, too, and its child is not in the table.
     if (fresh.length === 0 && [...ended].every((pid) => dead.has(pid))) break;
     dead = ended;
+    vain = fresh.length === 0 ? vain + 1 : 0;
     for (const row of fresh) {
       signalProcess(row.process, 'SIGKILL');
       killed.set(row.process.pid, row);
