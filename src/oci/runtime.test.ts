@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promi
 
 import { describe, expect, it } from '@jest/globals';
 
+import { mknodSync } from '../base/sys/calls.js';
 import { identify } from '../base/sys/process.js';
 import { identityOf, rejection, until, useScratch } from '../base/testing.js';
 import { cgroupDirsOf, hierarchies, isCgroupV2 } from './cgroup.js';
@@ -109,6 +110,22 @@ describe('a container that is frozen', () => {
     await runtime.delete('one');
     expect(identify(init.pid)).toBeUndefined();
     expect(own.filter((dir) => existsSync(dir))).toEqual([]);
+  });
+});
+
+describe('a pipe in the place of its state', () => {
+  it('does not hold the runtime up, which is not asked', async () => {
+    const { runtime, bundle } = await prepare('one');
+    await runtime.create('one', bundle);
+    const init = await initOf(bundle);
+    const state = scratch.path('runtime', 'one', 'state.json');
+    await rm(state);
+    mknodSync(state, 0o010600, { major: 0, minor: 0 });
+    const path = await scratch.script('never', `touch ${scratch.path('asked')}`);
+    await ownRuntime(scratch, { path }).delete('one');
+    expect(existsSync(scratch.path('asked'))).toBe(false);
+    expect(identify(init.pid)).toBeUndefined();
+    expect(await readdir(scratch.path('runtime'))).toEqual([]);
   });
 });
 

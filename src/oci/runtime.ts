@@ -89,7 +89,9 @@ export class OciRuntime {
     // Without its state the call would be for nothing.
     if (!holdsState(root, id)) return;
     const known = hasState(root, id);
-    const refusal = await this.#ok('delete', id, ['--force']).catch((error: unknown) => describeError(error));
+    // A pipe in its state's place would hold the runtime up until its deadline.
+    const deleted = known ? this.#ok('delete', id, ['--force']) : Promise.resolve();
+    const refusal = await deleted.catch((error: unknown) => describeError(error));
     if (known && !holdsState(root, id)) return;
     try {
       await takeAway(root, id);

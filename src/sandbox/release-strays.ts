@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
 
-import { readText } from '../base/files.js';
 import { removeUnmounted } from '../base/remove-unmounted.js';
 import { settleAll } from '../base/settle-all.js';
 import { releaseStrays } from '../base/strays.js';
 import { killInDirectory } from '../base/sys/kill-in-directory.js';
 import { endProcess } from '../base/sys/process.js';
 import { unmount } from '../base/sys/sys.js';
+import { readBundleSpec } from '../oci/bundle-spec.js';
 import { processOfPidFile } from '../oci/pid-file.js';
 import type { SandboxContext } from './context.js';
 import { sandboxPaths } from './files.js';
@@ -55,13 +55,7 @@ async function releasePause(context: SandboxContext, id: string): Promise<void> 
 
 /** Where its network namespace is pinned, as the OCI configuration of its pause has it; today's place may be another. */
 async function netnsOf(dir: string, id: string): Promise<string | undefined> {
-  try {
-    const { linux } = JSON.parse(await readText(join(dir, 'config.json'))) as {
-      readonly linux: { readonly namespaces: readonly { readonly type: string; readonly path?: string }[] };
-    };
-    const pin = linux.namespaces.find(({ type }) => type === 'network')?.path;
-    return pin !== undefined && basename(pin) === basename(netnsPathOf('/', id)) ? pin : undefined;
-  } catch {
-    return undefined;
-  }
+  const spec = await readBundleSpec(dir);
+  const pin = spec?.linux.namespaces.find(({ type }) => type === 'network')?.path;
+  return typeof pin === 'string' && basename(pin) === basename(netnsPathOf('/', id)) ? pin : undefined;
 }

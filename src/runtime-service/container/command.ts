@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { readText } from '../../base/files.js';
 import { abortable, settlesWithin } from '../../base/abort.js';
-import { failedPrecondition } from '../../base/errors.js';
+import { dataLoss, failedPrecondition } from '../../base/errors.js';
 import { toHostUser } from '../../base/id-mapping.js';
 import { endOf, start } from '../../base/spawn.js';
 import { givePipe } from '../../base/sys/give-streams.js';
@@ -107,10 +107,18 @@ async function withPlace<T>(
  * without it crun executes as root; by a file, since others could read the environment in a command line.
  */
 async function processOf(file: string, args: readonly string[], terminal: boolean): Promise<OciProcess> {
-  const process = JSON.parse(await readText(file)) as OciProcess;
+  const process = await readProcess(file);
   if (!terminal) return { ...process, args, terminal };
   const env = [...process.env.filter((entry) => !entry.startsWith('TERM=')), 'TERM=xterm'];
   return { ...process, args, env, terminal };
+}
+
+async function readProcess(file: string): Promise<OciProcess> {
+  try {
+    return JSON.parse(await readText(file)) as OciProcess;
+  } catch (error) {
+    throw dataLoss(`the configuration of the container's process cannot be read: ${file}`, error);
+  }
 }
 
 interface CommandParts extends Omit<EndedExec, 'exitCode' | 'signal'> {

@@ -15,6 +15,7 @@ import { stopSandbox } from '../../sandbox/stop.js';
 import { createContainer } from './create.js';
 import { currentSpec } from './current-spec.js';
 import { execSync } from './exec-sync.js';
+import { containerPaths } from './paths.js';
 import { removeContainer, removeContainersOf } from './remove.js';
 import { reopenLog } from './reopen-log.js';
 import { startContainer } from './start.js';
@@ -317,6 +318,20 @@ describe('a running container', () => {
     const late = updateContainer(own.context, id, { ...NO_LIMITS, cpuShares: 5 });
     expect((await rejection(late)).code).toBe('failed-precondition');
   });
+
+  it.each(['', '{', 'null', '{"version":1,"id":"x"}', '{"process":{},"linux":{"resources":null}}'])(
+    'is told of without its configuration where that is damaged: %j',
+    async (text) => {
+      const id = await own.run(sandbox, 'exec sleep 60');
+      await updateContainer(own.context, id, { ...NO_LIMITS, cpuShares: 100 });
+      const { bundle, process } = containerPaths(own.context, own.get(id).record);
+      await writeFile(join(bundle, 'config.json'), text);
+      expect(await currentSpec(own.context, own.get(id))).toBeUndefined();
+      await writeFile(process, '{');
+      const error = await rejection(output(id, 'true'));
+      expect(error).toMatchObject({ code: 'data-loss', message: expect.stringContaining(process) });
+    },
+  );
 
   it('takes a limit of memory away, and that of swap with it', async () => {
     const limits = { ...NO_LIMITS, memoryLimit: 64 << 20, memorySwapLimit: 64 << 20 };

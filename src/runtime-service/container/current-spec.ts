@@ -1,4 +1,4 @@
-import { readIfExists } from '../../base/files.js';
+import { readBundleSpec } from '../../oci/bundle-spec.js';
 import { cgroupAbilities } from '../../oci/cgroup-abilities.js';
 import { allowedOomScoreAdj } from '../../oci/spec/oom-score.js';
 import { fitResources, ociResources } from '../../oci/spec/resources.js';
@@ -9,17 +9,14 @@ import type { Container } from './store.js';
 
 /**
  * A container's OCI configuration as the runtime got it, with the limits that were set since; undefined once its bundle is
- * gone.
+ * gone, or damaged.
  */
 export async function currentSpec(
   settings: Parameters<typeof containerPaths>[0],
   container: Container,
 ): Promise<OciSpec | undefined> {
-  const text = await readIfExists(`${containerPaths(settings, container.record).bundle}/config.json`);
-  if (text === undefined) return undefined;
-  const spec = JSON.parse(text) as OciSpec;
-  const { status } = container;
-  if (!('resources' in status)) return spec;
+  const spec = await readBundleSpec(containerPaths(settings, container.record).bundle);
+  if (spec === undefined || !('resources' in container.status)) return spec;
   const resources = resourcesOf(container);
   const limits = ociResources(fitResources(resources, cgroupAbilities(), 'linux'), spec.linux.resources.devices);
   return {

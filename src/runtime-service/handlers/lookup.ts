@@ -1,5 +1,4 @@
 import { failedPrecondition, hasCode } from '../../base/errors.js';
-import { readText } from '../../base/files.js';
 import type { ObjectRecord, ObjectStore, Stored } from '../../base/object-store.js';
 import type { ContainerContext } from '../container/context.js';
 import type { Container } from '../container/store.js';
@@ -28,13 +27,4 @@ export function findRunning({ store }: ContainerContext, id: string): Container 
 /** The verbose part of a status answer, under the key that crictl and scripts on the peers look for. */
 export function verboseInfo(info: Readonly<Record<string, unknown>>): Record<string, string> {
   return { info: JSON.stringify(info) };
-}
-
-/** The OCI configuration as the runtime got it; absent once the bundle is gone, and where nobody can read it. */
-export async function runtimeSpec(bundle: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readText(`${bundle}/config.json`)) as unknown;
-  } catch {
-    return undefined;
-  }
 }

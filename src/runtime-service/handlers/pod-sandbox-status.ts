@@ -1,5 +1,6 @@
 import { notFound } from '../../base/errors.js';
 import { nowNs } from '../../base/clock.js';
+import { readBundleSpec } from '../../oci/bundle-spec.js';
 import { sandboxPaths } from '../../sandbox/files.js';
 import { podResourcesOf } from '../../sandbox/resources.js';
 import type { Sandbox } from '../../sandbox/store.js';
@@ -9,7 +10,7 @@ import { fromContainerStatus, isListed as isListedContainer } from '../convert/c
 import { fromSandboxStatus, isListed } from '../convert/sandbox-status.js';
 import { required, toTimestamp } from '../convert/values.js';
 import type { RuntimeServiceContext } from './context.js';
-import { runtimeSpec, verboseInfo } from './lookup.js';
+import { verboseInfo } from './lookup.js';
 
 export const podSandboxStatus =
   (context: RuntimeServiceContext): Handler<'PodSandboxStatus'> =>
@@ -36,6 +37,6 @@ async function details(
     cniResult: status.state === 'ready' ? status.cniResult : undefined,
     config: record.config,
     resources: podResourcesOf({ record, status }),
-    runtimeSpec: await runtimeSpec(sandboxPaths(sandboxes.settings, record).dir),
+    runtimeSpec: await readBundleSpec(sandboxPaths(sandboxes.settings, record).dir),
   };
 }
