@@ -18,7 +18,8 @@ describe('the VM’s scripts', () => {
   it.each([
     ['run-vm', [], 'run-vm [-d DISK]'],
     ['run-vm', ['-x', 'true'], 'illegal option'],
-    ['test-vm', ['some'], 'usage: test-vm short|all'],
+    ['test-vm', ['some'], 'usage: test-vm short|all [VARIANT…]'],
+    ['test-vm', ['short', 'x'], 'unknown variant "x"'],
   ])('%s %j says how it is called', async (script, args, said) => {
     const { exitCode, stderr } = await run(join(DIR, script), args, { timeoutMs: 10_000 });
     expect(exitCode).toBe(2);
