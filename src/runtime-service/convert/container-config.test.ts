@@ -149,6 +149,11 @@ describe('toContainerConfig', () => {
       'invalid-argument',
       'config.mounts[0].uidMappings must have exactly one mapping, not 0',
     ],
+    [
+      { metadata: { name: 'x'.repeat(1_025) } },
+      'invalid-argument',
+      'config.metadata.name has 1025 bytes, more than 1024',
+    ],
     ...['/', '//', '/.', '/a/..', '/..'].map((path): [Config, string, string] => [
       { mounts: [{ ...mount, containerPath: path }] },
       'invalid-argument',

@@ -5,7 +5,7 @@ import { toMount } from './mounts.js';
 import { toResources } from './resources.js';
 import { toSecurity } from './security.js';
 import { toUserns } from './user-namespace.js';
-import { absolutePath, required } from './values.js';
+import { absolutePath, metadataText, required } from './values.js';
 
 type Config = runtime.v1.IContainerConfig;
 const { Signal } = runtime.v1;
@@ -17,7 +17,7 @@ export function toContainerConfig(config: Config | null | undefined): ContainerC
   refuseCdi(given);
   const userns = toUserns(given.linux?.securityContext?.namespaceOptions?.usernsOptions);
   return {
-    metadata: { name: required(metadata.name, 'config.metadata.name'), attempt: metadata.attempt ?? 0 },
+    metadata: { name: metadataText(metadata.name, 'config.metadata.name'), attempt: metadata.attempt ?? 0 },
     image: required(given.image?.image, 'config.image.image'),
     userSpecifiedImage: given.image?.userSpecifiedImage ?? '',
     command: given.command ?? [],

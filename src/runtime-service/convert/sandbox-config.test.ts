@@ -69,6 +69,11 @@ describe('toSandboxConfig', () => {
     [{ metadata: { ...metadata, name: '' } }, 'invalid-argument', 'config.metadata.name is missing'],
     [{ metadata: { ...metadata, namespace: '' } }, 'invalid-argument', 'config.metadata.namespace is missing'],
     [{ metadata: { ...metadata, uid: '' } }, 'invalid-argument', 'config.metadata.uid is missing'],
+    ...(['name', 'namespace', 'uid'] as const).map((field): [Config, string, string] => [
+      { metadata: { ...metadata, [field]: 'ä'.repeat(513) } },
+      'invalid-argument',
+      `config.metadata.${field} has 1026 bytes, more than 1024`,
+    ]),
     [{ hostname: 'a b' }, 'invalid-argument', 'config.hostname is no hostname: "a b"'],
     [{ hostname: 'a\n' }, 'invalid-argument', 'config.hostname is no hostname: "a\n"'],
     [{ hostname: 'x'.repeat(65) }, 'invalid-argument', `config.hostname is no hostname: "${'x'.repeat(65)}"`],

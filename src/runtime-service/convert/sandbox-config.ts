@@ -11,7 +11,7 @@ import type {
 import { toResources } from './resources.js';
 import { toSeccompProfile, toSelinux } from './security.js';
 import { toUserns } from './user-namespace.js';
-import { absolutePath, fromEnum, required } from './values.js';
+import { absolutePath, fromEnum, metadataText, required } from './values.js';
 
 type Config = runtime.v1.IPodSandboxConfig;
 const { NamespaceMode, Protocol } = runtime.v1;
@@ -59,9 +59,9 @@ export function toPodResources(
 function toMetadata(metadata: runtime.v1.IPodSandboxMetadata | null | undefined): SandboxMetadata {
   const { name, namespace, uid, attempt } = required(metadata, 'config.metadata');
   return {
-    name: required(name, 'config.metadata.name'),
-    namespace: required(namespace, 'config.metadata.namespace'),
-    uid: required(uid, 'config.metadata.uid'),
+    name: metadataText(name, 'config.metadata.name'),
+    namespace: metadataText(namespace, 'config.metadata.namespace'),
+    uid: metadataText(uid, 'config.metadata.uid'),
     attempt: attempt ?? 0,
   };
 }

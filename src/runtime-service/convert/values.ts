@@ -30,6 +30,20 @@ export function required<T>(value: T | null | undefined, field: string): T {
   return value;
 }
 
+/** No name of Kubernetes' is a quarter as long. */
+const MAX_METADATA = 1_024;
+
+/**
+ * A name, namespace or uid: it goes into environments and command lines, of which the kernel takes 128 KiB a string. What
+ * a network was told to add by a longer one, it could never be told to take away.
+ */
+export function metadataText(value: string | null | undefined, field: string): string {
+  const text = required(value, field);
+  const length = Buffer.byteLength(text);
+  if (length > MAX_METADATA) throw invalidArgument(`${field} has ${length} bytes, more than ${MAX_METADATA}`);
+  return text;
+}
+
 /** Maps an enum's number; one that this version does not know is refused. */
 export function fromEnum<T>(table: Readonly<Record<number, T>>, value: number | null | undefined, field: string): T {
   const found = table[value ?? 0];
