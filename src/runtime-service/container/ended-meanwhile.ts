@@ -1,6 +1,7 @@
 import { codeFor, failedPrecondition } from '../../base/errors.js';
 import { isAlive, type ProcessIdentity } from '../../base/sys/process.js';
 import type { ContainerContext } from './context.js';
+import { processesOf } from './state.js';
 
 /**
  * What ends in the middle of work that needs it breaks that anywhere: namespaces, cgroups and processes are gone from one moment
@@ -20,7 +21,5 @@ export function orSandboxEnded(error: unknown, { sandboxes }: ContainerContext, 
 
 /** {@link orEnded} of work in a container that was created. */
 export function orContainerEnded(error: unknown, { store }: ContainerContext, id: string): unknown {
-  const status = store.get(id)?.status;
-  const lives = status?.state === 'created' || status?.state === 'running';
-  return orEnded(error, `container "${id}"`, lives ? status.processes.init : undefined);
+  return orEnded(error, `container "${id}"`, processesOf(store.get(id)?.status)?.init);
 }

@@ -1,5 +1,5 @@
 import { internal } from '../../base/errors.js';
-import type { ContainerState, ContainerStatus, ExitedStatus } from './types.js';
+import type { ContainerProcesses, ContainerState, ContainerStatus, ExitedStatus } from './types.js';
 
 /** The legal moves; see the diagram at {@link ContainerStatus}. */
 const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
@@ -16,6 +16,11 @@ const TRANSITIONS: Readonly<Record<ContainerState, readonly ContainerState[]>> =
 export function moveContainer<To extends ContainerStatus>(from: ContainerStatus, to: To): To {
   if (TRANSITIONS[from.state].includes(to.state)) return to;
   throw internal(`a container cannot go from ${from.state} to ${to.state}`);
+}
+
+/** Undefined where it has none: not yet, not any more, or never. */
+export function processesOf(status: ContainerStatus | undefined): ContainerProcesses | undefined {
+  return status?.state === 'created' || status?.state === 'running' ? status.processes : undefined;
 }
 
 /** What is still told of a container that has ended. */

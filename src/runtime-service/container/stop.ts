@@ -6,19 +6,20 @@ import { containersOf } from './of-sandbox.js';
 import { killContainer } from './kill.js';
 import { recordStartError } from './start-error.js';
 import { signalNumber } from './signals.js';
-import type { Container } from './store.js';
+import { processesOf } from './state.js';
 
 /** How long a container may take to end after SIGKILL before the caller is told. */
 const KILL_GRACE_MS = 20_000;
 
 /**
  * Ends a container: its stop signal, and after `timeoutSeconds` SIGKILL (CRI StopContainer). Takes no lock, so that a
- * second call with a shorter timeout is heard at once. One that cannot be started has ended then, for that. Ended already, or unknown, is fine.
+ * second call with a shorter timeout is heard at once. One that cannot be started has ended then, for that. Ended already, or
+ * unknown, is fine.
  */
 export async function stopContainer(context: ContainerContext, id: string, timeoutSeconds: number): Promise<void> {
   const container = context.store.get(id);
   if (container?.status.state === 'unstartable') return recordStartError(context, id, container.status.message);
-  const processes = processesOf(container);
+  const processes = processesOf(container?.status);
   if (container === undefined || processes === undefined) return;
   const ended = context.exits.ended(id);
   if (timeoutSeconds > 0 && container.status.state === 'running') {
@@ -35,9 +36,4 @@ export async function stopContainer(context: ContainerContext, id: string, timeo
 export async function killContainersOf(context: ContainerContext, sandboxId: string): Promise<void> {
   const containers = containersOf(context.store, sandboxId);
   await Promise.all(containers.map(({ record }) => stopContainer(context, record.id, 0)));
-}
-
-function processesOf(container: Container | undefined) {
-  const status = container?.status;
-  return status?.state === 'created' || status?.state === 'running' ? status.processes : undefined;
 }

@@ -1,6 +1,7 @@
 import { notFound } from '../../base/errors.js';
 import type { Handler } from '../../server/handlers.js';
 import { currentSpec } from '../container/current-spec.js';
+import { processesOf } from '../container/state.js';
 import type { Container } from '../container/store.js';
 import { fromContainerStatus, isListed } from '../convert/container-status.js';
 import { required } from '../convert/values.js';
@@ -20,10 +21,9 @@ export const containerStatus =
 
 async function details({ containers }: RuntimeServiceContext, container: Container): Promise<Record<string, unknown>> {
   const { record, status } = container;
-  const alive = status.state === 'created' || status.state === 'running';
   return {
     sandboxID: record.sandboxId,
-    pid: alive ? status.processes.init.pid : 0,
+    pid: processesOf(status)?.init.pid ?? 0,
     runtimeHandler: record.handler,
     config: record.config,
     runtimeSpec: await currentSpec(containers, container),
