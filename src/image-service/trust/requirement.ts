@@ -58,11 +58,8 @@ function readSigned(entry: StrictObject): Requirement {
   const keyless = entry.keys().find((key) => /^(?:fulcio|pki|rekor)/.test(key));
   if (keyless !== undefined) return unsupported(`${keyless} of sigstoreSigned`);
   entry.allow(['type', 'signedIdentity', ...KEY_FIELDS]);
-  const [field, ...more] = KEY_FIELDS.filter((key) => entry.has(key));
-  if (field === undefined) throw entry.error('keyPath', 'is missing, and so are the other fields for keys');
-  if (more[0] !== undefined) throw entry.error(more[0], `cannot stand beside ${field}`);
-  const values = field.endsWith('s') ? entry.strings(field) : [entry.string(field)];
-  const keys = values.map((value) =>
+  const field = onlyField(entry, KEY_FIELDS);
+  const keys = valuesOf(entry, field).map((value) =>
     field.startsWith('keyPath') ? readPath(entry, field, value) : readData(entry, field, value),
   );
   return { type: 'sigstoreSigned', keys, identity: readIdentity(entry) };
@@ -74,16 +71,22 @@ function readSignedBy(entry: StrictObject): Requirement {
   const keyType = entry.string('keyType');
   if (keyType !== 'GPGKeys') return unsupported(`keyType ${JSON.stringify(keyType)} of signedBy`);
   entry.allow(['type', 'keyType', 'signedIdentity', ...GPG_FIELDS]);
-  const [field, ...more] = GPG_FIELDS.filter((key) => entry.has(key));
-  if (field === undefined) throw entry.error('keyPath', 'is missing, and so are the other fields for keys');
-  if (more[0] !== undefined) throw entry.error(more[0], `cannot stand beside ${field}`);
-  const keys = field === 'keyData' ? [readKeyring(entry)] : readPaths(entry, field);
+  const field = onlyField(entry, GPG_FIELDS);
+  const keys =
+    field === 'keyData' ? [readKeyring(entry)] : valuesOf(entry, field).map((path) => readPath(entry, field, path));
   return { type: 'signedBy', keys, identity: readIdentity(entry) };
 }
 
-function readPaths(entry: StrictObject, field: string): { readonly path: string }[] {
-  const paths = field.endsWith('s') ? entry.strings(field) : [entry.string(field)];
-  return paths.map((path) => readPath(entry, field, path));
+/** The one of the fields for keys that is there. */
+function onlyField(entry: StrictObject, fields: readonly string[]): string {
+  const [field, ...more] = fields.filter((key) => entry.has(key));
+  if (field === undefined) throw entry.error('keyPath', 'is missing, and so are the other fields for keys');
+  if (more[0] !== undefined) throw entry.error(more[0], `cannot stand beside ${field}`);
+  return field;
+}
+
+function valuesOf(entry: StrictObject, field: string): string[] {
+  return field.endsWith('s') ? entry.strings(field) : [entry.string(field)];
 }
 
 function readKeyring(entry: StrictObject): GpgKeySource {
